@@ -1,0 +1,5 @@
+//! The operator's door.
+
+mod config;
+
+pub use config::Config;

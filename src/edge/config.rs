@@ -1,0 +1,112 @@
+//! What an operator may set of the public door.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+/// The public door's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where HTTPS is answered.
+    pub https: Vec<SocketAddr>,
+    /// Where plain HTTP is answered.
+    pub http: Vec<SocketAddr>,
+    /// Path prefix of click links: `c` in `/c/{token}`.
+    pub click_prefix: String,
+    /// Path prefix of open pixels: `o` in `/o/{token}`.
+    pub open_prefix: String,
+    /// Who runs this service, shown on the plain page at `/`.
+    pub operator: String,
+    /// How long a client may take from the connection to the end of the TLS handshake.
+    pub handshake: Duration,
+    /// How long a client may take to its first request, and with the header of each.
+    pub header: Duration,
+    /// How long a connection may stay open between requests.
+    pub idle: Duration,
+    /// How long an idle HTTP/1.1 connection keeps its buffers before it is parked.
+    pub park: Duration,
+    /// How long a client may take to accept an answer's bytes.
+    pub write: Duration,
+    /// Requests in progress on one HTTP/2 connection.
+    pub streams: u32,
+    /// Connections in all; past it new ones wait in the kernel's queue.
+    pub connections: usize,
+    /// Handshakes in progress and connections idle before their first request, for one address.
+    pub per_address: usize,
+    /// Networks that `per_address` does not hold for.
+    pub exempt: Vec<IpNet>,
+    /// `Strict-Transport-Security` with this age on HTTPS answers; zero sends none.
+    pub hsts: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            https: vec![SocketAddr::from(([0, 0, 0, 0], 443))],
+            http: vec![SocketAddr::from(([0, 0, 0, 0], 80))],
+            click_prefix: "c".to_owned(),
+            open_prefix: "o".to_owned(),
+            operator: String::new(),
+            handshake: Duration::from_secs(10),
+            header: Duration::from_secs(10),
+            idle: Duration::from_secs(60),
+            park: Duration::from_secs(2),
+            write: Duration::from_secs(10),
+            streams: 100,
+            connections: 50_000,
+            per_address: 1_024,
+            exempt: Vec::new(),
+            hsts: Duration::ZERO,
+        }
+    }
+}
+
+impl Config {
+    /// What cannot be served, as (key, reason); empty when all is well.
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if self.https.is_empty() && self.http.is_empty() {
+            problems.push(("https", "expected an address in edge.https or edge.http".to_owned()));
+        }
+        for (key, prefix) in
+            [("click_prefix", &self.click_prefix), ("open_prefix", &self.open_prefix)]
+        {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            if prefix.is_empty() || prefix.len() > 32 || !prefix.bytes().all(plain) {
+                let reason = "expected 1 to 32 letters, digits, hyphens or underscores";
+                problems.push((key, reason.to_owned()));
+            }
+        }
+        if self.click_prefix == self.open_prefix {
+            problems.push(("open_prefix", "expected another prefix than edge.click_prefix".into()));
+        }
+        let waits = Duration::from_millis(100)..=Duration::from_secs(300);
+        for (key, wait) in
+            [("handshake", self.handshake), ("header", self.header), ("write", self.write)]
+        {
+            if !waits.contains(&wait) {
+                problems.push((key, "expected 100ms to 5m".to_owned()));
+            }
+        }
+        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.idle) {
+            problems.push(("idle", "expected 100ms to 1h".to_owned()));
+        }
+        if !(Duration::from_millis(10)..=Duration::from_secs(3_600)).contains(&self.park) {
+            problems.push(("park", "expected 10ms to 1h".to_owned()));
+        }
+        if !(1..=1_000).contains(&self.streams) {
+            problems.push(("streams", "expected 1 to 1000".to_owned()));
+        }
+        for (key, count) in [("connections", self.connections), ("per_address", self.per_address)] {
+            if !(1..=10_000_000).contains(&count) {
+                problems.push((key, "expected 1 to 10000000".to_owned()));
+            }
+        }
+        if self.hsts > Duration::from_secs(60 * 86_400) {
+            let reason = "expected at most 60d: a customer who leaves must not be locked out";
+            problems.push(("hsts", reason.to_owned()));
+        }
+        problems
+    }
+}

@@ -1,0 +1,5 @@
+//! The public door.
+
+mod config;
+
+pub use config::Config;

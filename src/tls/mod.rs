@@ -1,0 +1,5 @@
+//! Certificates.
+
+mod config;
+
+pub use config::{CertificateFiles, Config, Version};

@@ -1,0 +1,5 @@
+//! Sealed link tokens.
+
+mod config;
+
+pub use config::Config;
