@@ -1,45 +1,36 @@
 //! Every task and thread is started here, so that every one of them is waited for.
 //!
-//! A [`Drain`] is a group of tasks with one signal. [`Drain::begin`] asks all of them to finish;
+//! A [`Drain`] is a group of tasks and threads with one signal. [`Drain::begin`] asks all of them to finish;
 //! [`Drain::finished`] waits until they have, or until a grace has passed. Each thread that runs
 //! its own runtime has a [`Drain::branch`] of the process's group: one signal, its own tasks.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A group of tasks and threads that can be asked to end, and waited for.
 #[derive(Clone)]
 pub struct Drain {
     ending: CancellationToken,
     tasks: TaskTracker,
-    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 impl Drain {
     /// An empty group.
     pub fn new() -> Self {
-        Self {
-            ending: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            threads: Arc::default(),
-        }
+        Self { ending: CancellationToken::new(), tasks: TaskTracker::new() }
     }
 
-    /// A group of its own tasks that hears this group's signal; its threads belong to this group.
+    /// A group of its own tasks and threads that hears this group's signal.
     #[must_use]
     pub fn branch(&self) -> Self {
-        Self {
-            ending: self.ending.clone(),
-            tasks: TaskTracker::new(),
-            threads: Arc::clone(&self.threads),
-        }
+        Self { ending: self.ending.clone(), tasks: TaskTracker::new() }
     }
 
     /// Starts a task on the current runtime. It should end soon after [`Drain::ending`] resolves.
@@ -48,10 +39,15 @@ impl Drain {
         tokio::spawn(self.tasks.track_future(task));
     }
 
-    /// Starts a named thread. It should end soon after [`Drain::begin`].
+    /// Starts a named thread. It should end soon after [`Drain::begin`]; one that ends by a panic
+    /// is told of and counts as ended.
     pub fn thread(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let handle = Builder::new().name(name.to_owned()).spawn(body)?;
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        let token = self.tasks.token();
+        let told = name.to_owned();
+        Builder::new().name(name.to_owned()).spawn(move || {
+            let _running = Running { name: told, _token: token };
+            body();
+        })?;
         Ok(())
     }
 
@@ -70,8 +66,8 @@ impl Drain {
         self.ending.cancelled().await;
     }
 
-    /// Waits until every task of this group (not of its branches) has ended, at most `grace`;
-    /// returns how many have not.
+    /// Waits until every task and thread of this group (not of its branches) has ended, at most
+    /// `grace`; returns how many have not.
     pub async fn finished(&self, grace: Duration) -> usize {
         self.tasks.close();
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
@@ -79,16 +75,18 @@ impl Drain {
         }
         self.tasks.len()
     }
+}
 
-    /// Waits for every thread of the group and its branches. A thread that panicked is told of.
-    pub fn join(&self) {
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in threads {
-            let name = thread.thread().name().unwrap_or_default().to_owned();
-            if thread.join().is_err() {
-                tracing::error!(thread = name, "a thread ended by a panic");
-            }
+/// Held by a thread while it runs.
+struct Running {
+    name: String,
+    _token: TaskTrackerToken,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(thread = self.name, "a thread ended by a panic");
         }
     }
 }

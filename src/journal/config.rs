@@ -22,6 +22,20 @@ pub struct Config {
     pub retention_size: u64,
     /// How long events are kept.
     pub retention_age: Duration,
+    /// What may be deleted.
+    pub keep: Keep,
+    /// How long after a failure the next segment is tried.
+    pub retry: Duration,
+}
+
+/// What retention may delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Whatever is too old or too much: the journal is where events end.
+    Recent,
+    /// Only what the cursor has passed: something further on takes the events. At the size bound
+    /// new events are refused.
+    Unacknowledged,
 }
 
 /// What "durable" means.
@@ -44,6 +58,8 @@ impl Default for Config {
             answer_within: Duration::from_secs(1),
             retention_size: 8 << 30,
             retention_age: Duration::from_secs(30 * 86_400),
+            keep: Keep::Recent,
+            retry: Duration::from_secs(1),
         }
     }
 }

@@ -1,0 +1,111 @@
+//! How far a directory's frames have been acknowledged further on, on disk.
+//!
+//! ```text
+//! offset size
+//!      0    8  magic "WAYPCUR1"
+//!      8    8  directory id
+//!     16    8  the first sequence that is not acknowledged
+//!     24    4  CRC32C of bytes 0..24
+//! ```
+//!
+//! It is replaced as a whole, so a crash leaves the old one or the new one. One that is missing
+//! or damaged reads as the beginning: frames are then sent again, which consumers expect, and
+//! never skipped.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::directory::DirectoryId;
+use crate::disk::Disk;
+
+/// The acknowledged position of one directory.
+#[derive(Debug)]
+pub struct Cursor {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    directory: DirectoryId,
+    position: u64,
+}
+
+impl Cursor {
+    /// Reads the cursor in a directory.
+    pub fn open(disk: Arc<dyn Disk>, path: &Path, directory: DirectoryId) -> io::Result<Self> {
+        let path = path.join(NAME);
+        let position = match disk.read(&path, LENGTH as u64) {
+            Ok(bytes) => decode(&bytes, directory).unwrap_or_else(|| {
+                tracing::warn!(%directory, "the journal's cursor is damaged: starting over");
+                FIRST
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => FIRST,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { disk, path, directory, position })
+    }
+
+    /// Puts the position on stable storage. A position before the present one is ignored: what
+    /// was acknowledged stays so.
+    pub fn advance(&mut self, position: u64) -> io::Result<()> {
+        if position <= self.position {
+            return Ok(());
+        }
+        self.disk.write_whole(&self.path, &encode(self.directory, position))?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// The first sequence that is not acknowledged.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+fn encode(directory: DirectoryId, position: u64) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..16].copy_from_slice(&directory.0.to_le_bytes());
+    bytes[16..24].copy_from_slice(&position.to_le_bytes());
+    let sum = crc32c::crc32c(&bytes[..24]);
+    bytes[24..].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8], directory: DirectoryId) -> Option<u64> {
+    let position = u64::from_le_bytes(bytes.get(16..24)?.try_into().ok()?);
+    (*bytes == encode(directory, position)).then_some(position)
+}
+
+const NAME: &str = "cursor";
+const MAGIC: &[u8; 8] = b"WAYPCUR1";
+const LENGTH: usize = 28;
+const FIRST: u64 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SystemDisk;
+
+    #[test]
+    fn a_cursor_survives_reopening_and_never_goes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+        let open = || Cursor::open(Arc::clone(&disk), folder.path(), DirectoryId(7)).unwrap();
+        assert_eq!(open().position(), 1);
+        open().advance(40).unwrap();
+        open().advance(39).unwrap();
+        assert_eq!(open().position(), 40);
+        let other = Cursor::open(Arc::clone(&disk), folder.path(), DirectoryId(8)).unwrap();
+        assert_eq!(other.position(), 1, "the cursor of another directory is none here");
+    }
+
+    #[test]
+    fn a_damaged_cursor_starts_over_and_skips_nothing() {
+        let bytes = encode(DirectoryId(7), 40);
+        for bit in 0..LENGTH * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(decode(&flipped, DirectoryId(7)), None, "bit {bit}");
+        }
+        assert_eq!(decode(&bytes[..27], DirectoryId(7)), None);
+    }
+}

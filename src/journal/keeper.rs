@@ -1,0 +1,139 @@
+//! The thread beside the writer: it prepares the next segment ahead of need and deletes what
+//! retention names, so that neither ever stands between a click and its answer.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
+
+use super::config::{Config, Keep};
+use super::directory::{self, DirectoryId, Held, SegmentFile};
+use super::measures::Measures;
+use super::queue::Queue;
+use super::retention::{self, Candidate};
+use super::segment;
+use crate::clock::{Clock, Timestamp};
+use crate::disk::{Disk, DiskFile};
+
+/// A prepared segment, or why there is none.
+pub(super) type Prepared = (u64, io::Result<Box<dyn DiskFile>>);
+
+/// The thread's state.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) config: Config,
+    pub(super) own: (DirectoryId, PathBuf),
+    /// Directories of processes that are gone, oldest first; we hold their locks.
+    pub(super) adopted: Vec<Held>,
+    pub(super) queue: Arc<Queue>,
+    /// The first sequence of our own directory that is still needed further on.
+    pub(super) needed: Arc<AtomicU64>,
+    pub(super) measures: Measures,
+}
+
+impl Keeper {
+    /// Prepares each segment that is asked for; looks after retention each time and each minute.
+    /// Ends when nobody can ask any more.
+    pub(super) fn run(self, wanted: &Receiver<u64>, ready: &Sender<Prepared>) {
+        let mut current = 0;
+        loop {
+            match wanted.recv_timeout(RETENTION_EVERY) {
+                Ok(number) => {
+                    current = number.saturating_sub(1);
+                    if ready.send((number, self.prepare(number))).is_err() {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if let Err(error) = self.retain(current) {
+                tracing::warn!(%error, "the journal's old segments could not be looked at");
+            }
+        }
+    }
+
+    /// A new segment of zeros in full length, synced with its directory.
+    fn prepare(&self, number: u64) -> io::Result<Box<dyn DiskFile>> {
+        let path = segment::path(&self.own.1, number);
+        let file = self.disk.create(&path)?;
+        let fill = || -> io::Result<()> {
+            let zeros = vec![0; FILL.min(self.config.segment as usize)];
+            let mut at = 0;
+            while at < self.config.segment {
+                let count = (self.config.segment - at).min(zeros.len() as u64) as usize;
+                file.write_at(&zeros[..count], at)?;
+                at += count as u64;
+            }
+            file.sync()?;
+            self.disk.sync_directory(&self.own.1)
+        };
+        if let Err(error) = fill() {
+            // A half-made file would take the room that is missing. Nothing was written to it.
+            self.disk.remove(&path).unwrap_or_else(|error| {
+                tracing::warn!(%error, path = %path.display(), "left a half-made segment");
+            });
+            return Err(error);
+        }
+        Ok(file)
+    }
+
+    /// Deletes what retention names, in all directories that are ours.
+    fn retain(&self, current: u64) -> io::Result<()> {
+        let (own_id, own_path) = &self.own;
+        let mut folders: Vec<_> = self.adopted.iter().map(|held| (held.id, &held.path)).collect();
+        folders.push((*own_id, own_path));
+        let (mut files, mut candidates, mut other) = (Vec::new(), Vec::new(), 0);
+        for (id, path) in folders {
+            let segments = directory::segments(&*self.disk, id, path)?;
+            for (index, file) in segments.iter().enumerate() {
+                if id == *own_id && file.number >= current {
+                    other += file.bytes;
+                    continue;
+                }
+                let next = segments[index + 1..].iter().find_map(|next| next.header.ok());
+                let next = next.map(|header| header.first);
+                candidates.push(self.candidate(id, file, next));
+                files.push((file.clone(), next));
+            }
+        }
+        let (size, age) = (self.config.retention_size, self.config.retention_age);
+        let verdict = retention::decide(&candidates, other, size, age, self.clock.wall());
+        let mut kept = other + candidates.iter().map(|candidate| candidate.bytes).sum::<u64>();
+        for index in verdict.delete {
+            let (file, next) = &files[index];
+            self.disk.remove(&file.path)?;
+            kept -= file.bytes;
+            let first = file.header.map_or(0, |header| header.first);
+            let count = next.map_or(0, |next| next.saturating_sub(first));
+            self.measures.deleted.inc_by(count);
+            let path = file.path.display();
+            tracing::info!(%path, frames = count, "retention deleted a segment of the journal");
+        }
+        self.measures.kept.set(kept);
+        self.queue.set_full(verdict.is_full);
+        Ok(())
+    }
+
+    fn candidate(&self, id: DirectoryId, file: &SegmentFile, next: Option<u64>) -> Candidate {
+        let needed = self.needed.load(Ordering::Acquire);
+        let is_deletable = match self.config.keep {
+            // What we cannot read we did not write, or it is damaged: it stays.
+            _ if file.header.is_err() => false,
+            Keep::Recent => true,
+            Keep::Unacknowledged => id == self.own.0 && next.is_some_and(|next| next <= needed),
+        };
+        Candidate {
+            bytes: file.bytes,
+            modified: Timestamp::from_micros(file.modified),
+            is_deletable,
+        }
+    }
+}
+
+const FILL: usize = 1 << 20;
+const RETENTION_EVERY: Duration = Duration::from_secs(60);

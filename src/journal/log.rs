@@ -1,0 +1,287 @@
+//! The journal as one thing: opened, appended to, read, closed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+
+use thiserror::Error;
+
+use super::config::Config;
+use super::directory::{self, DirectoryId, Held, SegmentFile};
+use super::driver::{Driver, Spare};
+use super::frame;
+use super::keeper::Keeper;
+use super::measures::Measures;
+use super::queue::{Batch, Queue};
+use super::reader::Reader;
+use super::recovery::{self, Plan, Tally};
+use super::scan::{Found, Scan};
+use super::segment;
+use super::writer::{Settings, Writer};
+use super::{Appender, Cursor};
+use crate::clock::Clock;
+use crate::disk::{Access, Disk};
+use crate::drain::Drain;
+use crate::metrics::{Account, Degraded, Metrics};
+
+/// The journal of this process.
+#[derive(Debug)]
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    queue: Arc<Queue>,
+    directory: DirectoryId,
+    path: PathBuf,
+    adopted: Vec<(DirectoryId, PathBuf)>,
+    needed: Arc<AtomicU64>,
+}
+
+/// Why the journal could not be opened: the operator's to mend.
+#[derive(Debug, Error)]
+#[error("the journal in {} could not be opened: {source}", folder.display())]
+pub struct OpenError {
+    folder: PathBuf,
+    source: io::Error,
+}
+
+impl Journal {
+    /// Takes the newest free directory, or a new one, recovers it and starts the journal's
+    /// threads in `drain`. They end after [`Journal::close`].
+    pub fn open(
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+        drain: &Drain,
+    ) -> Result<Self, OpenError> {
+        let folder = config.directory.clone();
+        let wrong = |source| OpenError { folder: folder.clone(), source };
+        let (own, adopted) = directory::hold(&*disk, &folder, clock.wall()).map_err(wrong)?;
+        let recovered = Recovered::read(&*disk, &own, config.segment).map_err(wrong)?;
+        let cursor = Cursor::open(Arc::clone(&disk), &own.path, own.id).map_err(wrong)?;
+        let measures = Measures::new(metrics);
+        measures.damaged.inc_by(recovered.plan.damaged);
+        let plan = &recovered.plan;
+        let durable = plan.repeat.map_or(plan.next_sequence, |repeat| repeat.from);
+        let queue = Arc::new(Queue::new(config.queue, plan.next_sequence, durable));
+        let journal = Self {
+            disk,
+            queue,
+            directory: own.id,
+            path: own.path.clone(),
+            adopted: adopted.iter().map(|held| (held.id, held.path.clone())).collect(),
+            needed: Arc::new(AtomicU64::new(cursor.position())),
+        };
+        let world = (clock, measures, metrics.degraded.clone());
+        journal.start(config, (own, adopted), recovered, world, drain).map_err(wrong)?;
+        Ok(journal)
+    }
+
+    /// An appender for one thread; `account` is told of its durable frames.
+    pub fn appender(&self, account: Account) -> Appender {
+        Appender::new(Arc::clone(&self.queue), account)
+    }
+
+    /// A reader of this process's directory from a sequence on, below the durable position.
+    pub fn reader(&self, from: u64) -> Reader {
+        let queue = Arc::clone(&self.queue);
+        let limit = Box::new(move || queue.durable());
+        Reader::new(Arc::clone(&self.disk), self.directory, &self.path, from, limit)
+    }
+
+    /// Resolves when more has become durable than `position`; at once when it has.
+    pub async fn durable_past(&self, position: u64) {
+        loop {
+            let published = self.queue.published.notified();
+            if self.queue.durable() > position {
+                return;
+            }
+            published.await;
+        }
+    }
+
+    /// Says that everything before `sequence` has been acknowledged further on.
+    pub fn acknowledged(&self, sequence: u64) {
+        self.needed.fetch_max(sequence, Ordering::AcqRel);
+    }
+
+    /// Takes nothing more. What was taken is still made durable; then the threads end.
+    pub fn close(&self) {
+        self.queue.close();
+    }
+
+    /// Takes nothing more, and gives up what a failing disk does not take.
+    pub fn abandon(&self) {
+        self.queue.abandon();
+    }
+
+    /// The directory that this process writes.
+    pub fn directory(&self) -> DirectoryId {
+        self.directory
+    }
+
+    /// The first sequence that is not durable yet.
+    pub fn durable(&self) -> u64 {
+        self.queue.durable()
+    }
+
+    /// The sequence that the next frame gets.
+    pub fn next_sequence(&self) -> u64 {
+        self.queue.level().0
+    }
+
+    /// Bytes that wait for the disk.
+    pub fn waiting(&self) -> usize {
+        self.queue.level().1
+    }
+
+    /// The directories of processes that are gone, oldest first.
+    pub fn adopted(&self) -> &[(DirectoryId, PathBuf)] {
+        &self.adopted
+    }
+
+    /// Starts the writer and the keeper.
+    fn start(
+        &self,
+        config: &Config,
+        (own, adopted): (Held, Vec<Held>),
+        Recovered { plan, batch }: Recovered,
+        (clock, measures, degraded): (Arc<dyn Clock>, Measures, Degraded),
+        drain: &Drain,
+    ) -> io::Result<()> {
+        let (wanted, asked) = mpsc::channel();
+        let (ready, prepared) = mpsc::channel();
+        let first = match plan.spare {
+            Some(spare) => {
+                let path = segment::path(&own.path, spare);
+                let file = self.disk.open(&path, Access::Write);
+                ready.send((spare, file)).map_err(io::Error::other)?;
+                spare
+            }
+            None => {
+                // Asked for now, so that the first click does not wait for it.
+                wanted.send(plan.next_number).map_err(io::Error::other)?;
+                plan.next_number
+            }
+        };
+        let keeper = Keeper {
+            disk: Arc::clone(&self.disk),
+            clock: Arc::clone(&clock),
+            config: config.clone(),
+            own: (own.id, own.path.clone()),
+            adopted,
+            queue: Arc::clone(&self.queue),
+            needed: Arc::clone(&self.needed),
+            measures: measures.clone(),
+        };
+        let Config { segment, sync, retry, .. } = *config;
+        let settings = Settings { segment, sync, retry };
+        let predecessor = plan.repeat.map_or(0, |repeat| repeat.number);
+        let durable = self.queue.durable();
+        let driver = Driver {
+            writer: Writer::new(settings, own.id.0, first, durable, predecessor),
+            queue: Arc::clone(&self.queue),
+            clock,
+            gather: config.gather,
+            file: None,
+            spare: Spare { wanted, ready: prepared, asked: first },
+            measures,
+            degraded,
+        };
+        drain.thread("journal-keeper", move || keeper.run(&asked, &ready))?;
+        drain.thread("journal-writer", move || {
+            driver.run(batch);
+            // The lock goes last: whoever takes it finds a directory that nobody writes.
+            drop(own);
+        })
+    }
+}
+
+/// What was found in our own directory.
+#[derive(Debug)]
+struct Recovered {
+    plan: Plan,
+    /// The frames that are to be repeated.
+    batch: Batch,
+}
+
+impl Recovered {
+    fn read(disk: &dyn Disk, own: &Held, segment: u64) -> io::Result<Self> {
+        let files = directory::segments(disk, own.id, &own.path)?;
+        let mut below = u64::MAX;
+        let mut last = None;
+        while let Some(file) = recovery::last_begun(&files, below) {
+            let tally = tally(disk, own, file)?;
+            if !tally.sequences.is_empty() {
+                last = Some((file, tally));
+                break;
+            }
+            below = file.number;
+        }
+        let mut plan = recovery::plan(&files, last.as_ref().map(|(file, tally)| (*file, tally)));
+        if let Some(spare) = plan.spare {
+            let file = files.last().filter(|file| file.bytes == segment);
+            if !file.is_some_and(|file| is_blank(disk, &file.path).unwrap_or(false)) {
+                tracing::warn!(segment = spare, "a prepared segment is not as it was made: kept");
+                plan.spare = None;
+            }
+        }
+        if plan.damaged > 0 {
+            let frames = plan.damaged;
+            tracing::error!(frames, directory = %own.id, "durable frames are damaged");
+        }
+        let batch = match (plan.repeat, last) {
+            (Some(repeat), Some((file, _))) => collect(disk, own, file, repeat.from)?,
+            _ => Batch::default(),
+        };
+        Ok(Self { plan, batch })
+    }
+}
+
+fn tally(disk: &dyn Disk, own: &Held, file: &SegmentFile) -> io::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut scan = open(disk, own, file)?;
+    loop {
+        match scan.step()? {
+            Found::Frame(stored) => tally.add(stored.sequence, stored.behind),
+            Found::Gap { .. } => tally.gaps += 1,
+            Found::End { .. } => return Ok(tally),
+        }
+    }
+}
+
+/// The valid frames of a segment from a sequence on, to be written again.
+fn collect(disk: &dyn Disk, own: &Held, file: &SegmentFile, from: u64) -> io::Result<Batch> {
+    let mut batch = Batch::default();
+    let mut scan = open(disk, own, file)?;
+    loop {
+        match scan.step()? {
+            Found::Frame(stored) if stored.sequence >= from => {
+                frame::encode(&stored.frame, stored.sequence, &mut batch.bytes);
+                batch.count += 1;
+            }
+            Found::Frame(_) | Found::Gap { .. } => {}
+            Found::End { .. } => return Ok(batch),
+        }
+    }
+}
+
+fn open(disk: &dyn Disk, own: &Held, file: &SegmentFile) -> io::Result<Scan> {
+    let seed = frame::seed(own.id.0, file.number);
+    Ok(Scan::new(disk.open(&file.path, Access::Read)?, seed))
+}
+
+/// Whether a file holds nothing but zeros.
+fn is_blank(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    let file = disk.open(path, Access::Read)?;
+    let mut block = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        match file.read_at(&mut block, at)? {
+            0 => return Ok(true),
+            count if block[..count].iter().any(|byte| *byte != 0) => return Ok(false),
+            count => at += count as u64,
+        }
+    }
+}
