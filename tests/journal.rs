@@ -67,9 +67,11 @@ impl Process {
     }
 
     fn wait_for(&self, sequence: u64) {
-        let wait =
-            tokio::time::timeout(Duration::from_secs(30), self.journal.durable_past(sequence));
-        self.runtime.block_on(async { wait.await.expect("durable within 30 s") });
+        self.runtime.block_on(async {
+            let durable = self.journal.durable_past(sequence);
+            let wait = tokio::time::timeout(Duration::from_secs(30), durable);
+            wait.await.expect("durable within 30 s");
+        });
     }
 
     /// The sequence that the next frame gets.
@@ -202,7 +204,7 @@ proptest! {
                     process = Process::start(&disk);
                 }
             }
-            prop_assert_eq!(&contents(&disk), &model);
+            prop_assert!(contents(&disk) == model, "{:?}", contents(&disk).keys());
             let mut own = process.journal.reader(1);
             let mut count = 0;
             while let Some(stored) = own.read().unwrap() {

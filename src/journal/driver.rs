@@ -36,10 +36,14 @@ pub(super) struct Spare {
 }
 
 impl Driver {
-    /// Makes `first` durable, then batch after batch until the queue is closed and empty, or
-    /// abandoned while the disk fails.
-    pub(super) fn run(mut self, first: Batch) {
+    /// Makes `first` durable, which holds what there is of the sequences before `start`, then
+    /// batch after batch until the queue is closed and empty, or abandoned while the disk fails.
+    pub(super) fn run(mut self, first: Batch, start: u64) {
         self.make_durable(first);
+        if self.queue.is_abandoned() {
+            return;
+        }
+        self.queue.publish(start, &[]);
         let mut last = 0;
         let mut emptied = self.writer.emptied();
         while let Some(batch) = self.queue.take(emptied, last, self.gather) {

@@ -56,6 +56,9 @@ pub enum Condition {
     Foreign,
     /// Prepared, not begun.
     Prepared,
+    /// Begun by a write that did not arrive whole: the header is damaged and no frame is valid.
+    /// What it was to hold, if it was acknowledged, would be missing in the sequence.
+    Torn,
     /// Of a format that this version does not know. Kept.
     Unknown,
 }
@@ -68,6 +71,7 @@ impl Condition {
             Self::HeaderDamaged => "header damaged",
             Self::Foreign => "foreign",
             Self::Prepared => "prepared",
+            Self::Torn => "torn at its beginning",
             Self::Unknown => "unknown format",
         }
     }
@@ -126,7 +130,7 @@ impl Walk {
             Err(HeaderFault::Foreign) => Condition::Foreign,
             Err(HeaderFault::Unknown) => Condition::Unknown,
         };
-        if !matches!(condition, Condition::Begun | Condition::Prepared) {
+        if matches!(condition, Condition::Foreign | Condition::Unknown) {
             self.faults.push(format!("segment {number}: {}", condition.name()));
         }
         let predecessor = file.header.map_or(0, |header| header.predecessor);
@@ -154,9 +158,15 @@ impl Walk {
                     self.faults
                         .push(format!("segment {number}: bytes {from} to {to} are no frame"));
                 }
-                Found::End { .. } => return Ok(report),
+                Found::End { .. } => break,
             }
         }
+        if condition == Condition::HeaderDamaged && report.frames == 0 {
+            report.condition = Condition::Torn;
+        } else if condition == Condition::HeaderDamaged {
+            self.faults.push(format!("segment {number}: {}", condition.name()));
+        }
+        Ok(report)
     }
 
     fn frame(&mut self, stored: &Stored<'_>, number: u64, predecessor: u64) {

@@ -13,7 +13,7 @@ use super::directory::{self, DirectoryId, Held, SegmentFile};
 use super::measures::Measures;
 use super::queue::Queue;
 use super::retention::{self, Candidate};
-use super::segment;
+use super::segment::{self, Header};
 use crate::clock::{Clock, Timestamp};
 use crate::disk::{Disk, DiskFile};
 
@@ -96,9 +96,8 @@ impl Keeper {
                     continue;
                 }
                 let next = segments[index + 1..].iter().find_map(|next| next.header.ok());
-                let next = next.map(|header| header.first);
                 candidates.push(self.candidate(id, file, next));
-                files.push((file.clone(), next));
+                files.push((file.clone(), next.map(|header| header.first)));
             }
         }
         let (size, age) = (self.config.retention_size, self.config.retention_age);
@@ -119,19 +118,22 @@ impl Keeper {
         Ok(())
     }
 
-    fn candidate(&self, id: DirectoryId, file: &SegmentFile, next: Option<u64>) -> Candidate {
+    fn candidate(&self, id: DirectoryId, file: &SegmentFile, next: Option<Header>) -> Candidate {
         let needed = self.needed.load(Ordering::Acquire);
         let is_deletable = match self.config.keep {
             // What we cannot read we did not write, or it is damaged: it stays.
             _ if file.header.is_err() => false,
             Keep::Recent => true,
-            Keep::Unacknowledged => id == self.own.0 && next.is_some_and(|next| next <= needed),
+            Keep::Unacknowledged => {
+                id == self.own.0 && next.is_some_and(|next| next.first <= needed)
+            }
         };
-        Candidate {
-            bytes: file.bytes,
-            modified: Timestamp::from_micros(file.modified),
-            is_deletable,
-        }
+        let modified = match (next, file.modified) {
+            (Some(next), _) => next.begun,
+            (None, 0) => self.clock.wall(),
+            (None, modified) => Timestamp::from_micros(modified),
+        };
+        Candidate { bytes: file.bytes, modified, is_deletable }
     }
 }
 

@@ -191,7 +191,7 @@ impl Journal {
         };
         drain.thread("journal-keeper", move || keeper.run(&asked, &ready))?;
         drain.thread("journal-writer", move || {
-            driver.run(batch);
+            driver.run(batch, plan.next_sequence);
             // The lock goes last: whoever takes it finds a directory that nobody writes.
             drop(own);
         })

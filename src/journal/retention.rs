@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) bytes: u64,
-    /// When it was last written.
+    /// A time at which nothing more was written to it.
     pub(super) modified: Timestamp,
     /// Whether nothing in it is needed any more.
     pub(super) is_deletable: bool,
