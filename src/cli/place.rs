@@ -1,0 +1,100 @@
+//! Where a command finds keys and data: a configuration file, a data folder, or the folder that
+//! `waypost dev` keeps.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use thiserror::Error;
+
+use crate::admin::NodeFile;
+use crate::config::{Problems, Settings};
+use crate::disk::Disk;
+
+/// The place of a command's keys and data.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PlaceArgs {
+    /// The node's configuration file.
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    pub config: Option<PathBuf>,
+    /// The node's data folder; without it and --config, .waypost in the current folder.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// What was found there.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The folder of link keys.
+    pub keys: PathBuf,
+    /// The journal's folder.
+    pub journal: PathBuf,
+    /// Scheme, host pattern and port of printed links.
+    pub base: String,
+    /// The path prefix of click links.
+    pub click_prefix: String,
+    /// The path prefix of open pixels.
+    pub open_prefix: String,
+}
+
+/// Why a place could not be found out.
+#[derive(Debug, Error)]
+pub enum PlaceError {
+    /// The configuration file cannot be served.
+    #[error("{0}")]
+    Problems(Problems),
+    /// The configuration file could not be read.
+    #[error("--config {}: {source}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl PlaceArgs {
+    /// Finds out the place; says so on standard error when it is the default.
+    pub fn resolve(&self, disk: &Arc<dyn Disk>) -> Result<Place, PlaceError> {
+        if let Some(file) = &self.config {
+            return Ok(Place::of(&load(&**disk, file)?));
+        }
+        let data = self.data.clone().unwrap_or_else(|| {
+            eprintln!("using {DEV_FOLDER} in this folder (name another with --data or --config)");
+            PathBuf::from(DEV_FOLDER)
+        });
+        let mut place = Place::of(&Settings::dev(&data));
+        // A node that runs tells where it can be reached, which its folder alone does not.
+        if let Some(node) = NodeFile::read(&**disk, &data).ok().flatten() {
+            place.base = node.links.base;
+            place.click_prefix = node.links.click_prefix;
+            place.open_prefix = node.links.open_prefix;
+        }
+        Ok(place)
+    }
+}
+
+impl Place {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            data: settings.node.data.clone(),
+            keys: settings.links.keys.clone(),
+            journal: settings.journal.directory.clone(),
+            base: settings.links.base.clone(),
+            click_prefix: settings.edge.click_prefix.clone(),
+            open_prefix: settings.edge.open_prefix.clone(),
+        }
+    }
+}
+
+/// Reads and validates a configuration file.
+pub fn load(disk: &dyn Disk, file: &Path) -> Result<Settings, PlaceError> {
+    let unreadable = |source| PlaceError::Unreadable { file: file.to_owned(), source };
+    Settings::load(disk, file).map_err(unreadable)?.map_err(PlaceError::Problems)
+}
+
+/// The folder that `waypost dev` keeps in the current one.
+pub const DEV_FOLDER: &str = ".waypost";
