@@ -1,5 +1,20 @@
-//! Certificates.
+//! Certificates: which one is served for a hostname, and with what protocol settings.
+//!
+//! A name that we hold nothing for is a [`Miss`]: who may be asked for a certificate is known
+//! further up. What is published has been verified: the key matches, the names are covered, the
+//! dates hold. A certificate that works is never replaced by one that does not.
 
+mod authority;
+mod certificates;
 mod config;
+mod files;
+mod protocol;
+#[cfg(test)]
+mod tests;
+mod verify;
 
+pub use authority::{AuthorityError, ThrowawayAuthority};
+pub use certificates::{Certificates, Miss, StartError};
 pub use config::{CertificateFiles, Config, Version};
+pub use files::FilesError;
+pub use verify::Unusable;

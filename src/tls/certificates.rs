@@ -1,0 +1,161 @@
+//! The front of the house of certificates: one question, by hostname.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use prometheus_client::metrics::gauge::Gauge;
+use rustls::ServerConfig;
+use thiserror::Error;
+
+use super::authority::{Issued, ThrowawayAuthority};
+use super::files::Files;
+use super::protocol::Protocol;
+use super::{AuthorityError, Config, FilesError};
+use crate::clock::Clock;
+use crate::disk::Disk;
+use crate::drain::Drain;
+use crate::hostname::Hostname;
+use crate::metrics::Metrics;
+
+/// The certificates that we can serve. Cloning shares them.
+#[derive(Clone)]
+pub struct Certificates {
+    held: Arc<Held>,
+}
+
+struct Held {
+    files: Files,
+    authority: Option<ThrowawayAuthority>,
+    /// Ready configurations of certificates that are not in files. Loads are coalesced: a
+    /// thousand visitors of a new name make one certificate.
+    cache: Cache<Hostname, Issued>,
+    clock: Arc<dyn Clock>,
+    protocol: Protocol,
+    reload: Duration,
+    earliest: Gauge,
+}
+
+/// Why no certificate was found.
+#[derive(Clone, Debug, Error)]
+pub enum Miss {
+    /// We hold none for this name.
+    #[error("no certificate is held for {0}")]
+    Unknown(Hostname),
+    /// The authority of ours did not issue one: our fault, worth a retry.
+    #[error("no certificate could be issued: {0}")]
+    Authority(Arc<AuthorityError>),
+}
+
+/// Why certificates cannot be served at start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The cryptography library refused the protocol settings: our fault.
+    #[error("the TLS settings are refused: {0}")]
+    Protocol(#[from] rustls::Error),
+    /// Files that cannot be served: the operator's fault, all of them told.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Files(Vec<FilesError>),
+}
+
+impl Certificates {
+    /// Reads the configured files, and uses `authority` for its names. Blocks.
+    pub fn open(
+        config: &Config,
+        authority: Option<ThrowawayAuthority>,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Result<Self, StartError> {
+        let protocol = Protocol::new(config.oldest)?;
+        let files = Files::open(&config.certificates, protocol.clone(), disk, Arc::clone(&clock))
+            .map_err(StartError::Files)?;
+        let earliest = Gauge::default();
+        metrics.register(|registry| {
+            let help = "When the first certificate kept in files expires, in seconds since 1970";
+            registry.register("certificate_earliest_not_after_seconds", help, earliest.clone());
+        });
+        let cache = Cache::new(config.cache);
+        let reload = config.reload;
+        let held = Held { files, authority, cache, clock, protocol, reload, earliest };
+        held.measure();
+        Ok(Self { held: Arc::new(held) })
+    }
+
+    /// Looks at the files again every [`Config::reload`], until the drain begins.
+    pub fn watch(&self, drain: &Drain) {
+        let (held, ending) = (Arc::clone(&self.held), drain.clone());
+        drain.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = ending.ending() => return,
+                    () = tokio::time::sleep(held.reload) => {}
+                }
+                let reading = Arc::clone(&held);
+                let read = tokio::task::spawn_blocking(move || reading.reload());
+                if let Err(error) = read.await {
+                    tracing::error!(%error, "the reading of certificates ended by a panic");
+                }
+            }
+        });
+    }
+
+    /// Looks at the files now; returns how many certificates were replaced. Blocks.
+    pub fn reload(&self) -> usize {
+        self.held.reload()
+    }
+
+    /// The configuration to answer `host` with. A name that nothing is held for is a miss: nobody
+    /// is asked.
+    pub async fn find(&self, host: &Hostname) -> Result<Arc<ServerConfig>, Miss> {
+        if let Some(config) = self.held.files.find(host) {
+            return Ok(config);
+        }
+        let Some(authority) = self.held.authority.as_ref().filter(|a| a.serves(host)) else {
+            return Err(Miss::Unknown(host.clone()));
+        };
+        self.held.issued(authority, host).await
+    }
+
+    /// Whether a certificate for `host` is held, or issued on demand.
+    pub fn serves(&self, host: &Hostname) -> bool {
+        let authority = self.held.authority.as_ref();
+        self.held.files.serves(host) || authority.is_some_and(|a| a.serves(host))
+    }
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificates").field("files", &self.held.files).finish_non_exhaustive()
+    }
+}
+
+impl Held {
+    async fn issued(
+        &self,
+        authority: &ThrowawayAuthority,
+        host: &Hostname,
+    ) -> Result<Arc<ServerConfig>, Miss> {
+        if let Some(issued) = self.cache.get(host).await {
+            if self.clock.wall() < issued.renew_at {
+                return Ok(issued.config);
+            }
+            self.cache.invalidate(host).await;
+        }
+        let issue = async { authority.issue(host, &self.protocol, self.clock.wall()) };
+        let issued = self.cache.try_get_with_by_ref(host, issue).await;
+        issued.map(|issued| issued.config).map_err(Miss::Authority)
+    }
+
+    fn reload(&self) -> usize {
+        let replaced = self.files.reload();
+        self.measure();
+        replaced
+    }
+
+    fn measure(&self) {
+        let seconds = self.files.earliest_not_after().unwrap_or_default().seconds();
+        self.earliest.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+    }
+}
