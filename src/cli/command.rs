@@ -1,0 +1,66 @@
+//! The commands, and how they end.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use super::check::CheckArgs;
+use super::dev::DevArgs;
+use super::journal::JournalArgs;
+use super::key::KeyArgs;
+use super::link::LinkArgs;
+use super::serve::ServeArgs;
+use crate::clock::{Clock, SystemClock};
+use crate::disk::{Disk, SystemDisk};
+
+/// The public HTTPS edge for tracked links: it redirects clicks, serves open pixels and records
+/// every event on stable storage before it answers.
+#[derive(Debug, Parser)]
+#[command(name = "waypost", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Try everything on this machine: no certificate, DNS or configuration needed.
+    Dev(DevArgs),
+    /// Run a node from a configuration file.
+    Serve(ServeArgs),
+    /// Check a configuration file and say everything that is wrong with it.
+    Check(CheckArgs),
+    /// Make, list and refuse the keys that seal links.
+    Key(KeyArgs),
+    /// Mint links and pixels, and show what a link says.
+    Link(LinkArgs),
+    /// Read the journal of events.
+    Journal(JournalArgs),
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    match Arguments::parse().command {
+        Command::Dev(dev) => ended(dev.run(&disk, &clock).map(|()| 0)),
+        Command::Serve(serve) => ended(serve.run(&disk, &clock).map(|()| 0)),
+        Command::Check(check) => ExitCode::from(check.run(&disk)),
+        Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
+        Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
+        Command::Journal(journal) => ended(journal.run(&disk)),
+    }
+}
+
+/// Exit 2 and the reason on standard error when a command could not do its work.
+fn ended(result: Result<u8, impl Display>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("waypost: {error}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `waypost key`: the keys that seal and open links.
+
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+use thiserror::Error;
+
+use super::place::{PlaceArgs, PlaceError};
+use super::time::{TimeError, moment};
+use crate::clock::{Clock, Timestamp};
+use crate::disk::Disk;
+use crate::token::{KeyError, Keyring, KeyringError};
+
+/// Makes, lists and refuses link keys. A running node sees a change by itself.
+#[derive(Args, Debug)]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new key. It seals from now on; older keys go on opening.
+    New {
+        #[command(flatten)]
+        place: PlaceArgs,
+    },
+    /// List the keys, oldest first.
+    List {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Refuse a key: every link it sealed is dead from then on.
+    Refuse {
+        /// The key's id, eight hexadecimal digits, as `key list` shows it.
+        id: String,
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// From when on, such as 2026-12-01T00:00:00Z or 2026-12-01; without it, from now on.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+    },
+}
+
+/// Why a key command ended.
+#[derive(Debug, Error)]
+pub enum KeyCommandError {
+    /// `--from` is no time.
+    #[error("--from: {0}")]
+    From(#[from] TimeError),
+    /// The id is none.
+    #[error(transparent)]
+    Id(#[from] KeyError),
+    /// The keys could not be read or kept.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The place could not be found out.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
+impl KeyArgs {
+    /// Runs the command.
+    pub fn run(self, disk: &Arc<dyn Disk>, clock: &dyn Clock) -> Result<(), KeyCommandError> {
+        let now = clock.wall();
+        match self.command {
+            Command::New { place } => {
+                let place = place.resolve(disk)?;
+                let keyring = Keyring::load(Arc::clone(disk), &place.keys)?;
+                println!("{}", keyring.create(now)?);
+            }
+            Command::List { place, json } => {
+                let place = place.resolve(disk)?;
+                list(&Keyring::load(Arc::clone(disk), &place.keys)?, json, now);
+            }
+            Command::Refuse { id, place, from } => {
+                let id = id.parse()?;
+                let from = from.as_deref().map(moment).transpose()?.unwrap_or(now);
+                let place = place.resolve(disk)?;
+                let keyring = Keyring::load(Arc::clone(disk), &place.keys)?;
+                keyring.refuse(id, from)?;
+                println!("{id} is refused from {from} on");
+                if keyring.sealing_key(now).is_none() {
+                    eprintln!("no key is left to seal with: make one with `waypost key new`");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
+    let sealing = keyring.sealing_key(now);
+    let state = |id, refused: Option<Timestamp>| match refused {
+        Some(from) if from <= now => "refused",
+        _ if sealing == Some(id) => "seals and opens",
+        _ => "opens",
+    };
+    let keys = keyring.list();
+    if as_json {
+        let keys = keys.iter().map(|(id, created, refused)| {
+            json!({
+                "id": id.to_string(),
+                "created": created.to_string(),
+                "state": state(*id, *refused),
+                "refused_from": refused.map(|from| from.to_string()),
+            })
+        });
+        println!("{}", json!({ "keys": keys.collect::<Vec<_>>() }));
+        return;
+    }
+    if keys.is_empty() {
+        println!("no keys: make one with `waypost key new`");
+        return;
+    }
+    println!("{:<8}  {:<27}  {:<15}  refused from", "id", "created", "state");
+    for (id, created, refused) in keys {
+        let from = refused.map_or("-".to_owned(), |from| from.to_string());
+        println!("{id:<8}  {created:<27}  {:<15}  {from}", state(id, refused));
+    }
+}

@@ -1,0 +1,218 @@
+//! Which keys each section has.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::document::{Value, Written};
+use super::problems::Problem;
+use super::reader::{
+    Finished, Section, address, bytes, choice, count, duration, list, path, size, text,
+};
+use super::settings::{Form, Level, Settings};
+use super::suggest;
+use crate::event::AddressForm;
+use crate::hostname::Hostname;
+use crate::journal::Sync;
+use crate::tls::{CertificateFiles, Version};
+
+/// Reads every section into `settings`.
+pub(super) fn read(
+    settings: &mut Settings,
+    document: &mut BTreeMap<String, Written>,
+    base: &Path,
+) -> Finished {
+    let mut finished = Finished::default();
+    node(settings, Section::new("node", document, base), &mut finished);
+    edge(settings, Section::new("edge", document, base), &mut finished);
+    tls(settings, Section::new("tls", document, base), base, &mut finished);
+    journal(settings, Section::new("journal", document, base), &mut finished);
+    links(settings, Section::new("links", document, base), &mut finished);
+    events(settings, Section::new("events", document, base), &mut finished);
+    admin(settings, Section::new("admin", document, base), &mut finished);
+    trace(settings, Section::new("trace", document, base), &mut finished);
+    shutdown(settings, Section::new("shutdown", document, base), &mut finished);
+    for (name, written) in document.iter() {
+        let kind = if matches!(written.value, Value::Table(_)) { "section" } else { "key" };
+        let reason = match suggest::nearest(name, SECTIONS.into_iter()) {
+            Some(near) => format!("unknown {kind}, did you mean [{near}]?"),
+            None => format!("unknown {kind}; the sections are {}", SECTIONS.join(", ")),
+        };
+        let (line, key) = (written.line, name.clone());
+        finished.problems.push(Problem { line, key, value: String::new(), reason });
+    }
+    finished
+}
+
+fn node(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let node = &mut settings.node;
+    section.take("name", &mut node.name, text);
+    section.take("data", &mut node.data, path);
+    section.take("reactors", &mut node.reactors, whole);
+    let mut problems = Vec::new();
+    if node.reactors > MAX_REACTORS {
+        problems.push(("reactors", format!("expected 0 (one for each core) to {MAX_REACTORS}")));
+    }
+    if node.name.is_empty() || node.name.len() > 255 {
+        problems.push(("name", "expected 1 to 255 bytes".to_owned()));
+    }
+    section.refuse(problems);
+    section.finish(finished);
+}
+
+fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let edge = &mut settings.edge;
+    section.take("https", &mut edge.https, |written, base| list(written, base, address));
+    section.take("http", &mut edge.http, |written, base| list(written, base, address));
+    section.take("click_prefix", &mut edge.click_prefix, text);
+    section.take("open_prefix", &mut edge.open_prefix, text);
+    section.take("operator", &mut edge.operator, text);
+    section.take("handshake", &mut edge.handshake, duration);
+    section.take("header", &mut edge.header, duration);
+    section.take("idle", &mut edge.idle, duration);
+    section.take("park", &mut edge.park, duration);
+    section.take("write", &mut edge.write, duration);
+    section.take("streams", &mut edge.streams, |written, base| {
+        whole(written, base).and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
+    });
+    section.take("connections", &mut edge.connections, whole);
+    section.take("per_address", &mut edge.per_address, whole);
+    section.take("exempt", &mut edge.exempt, |written, base| {
+        let wrong = "expected a network such as 10.0.0.0/8 or 2001:db8::/32";
+        let network = |written: &Written, base: &Path| {
+            text(written, base)?.parse().map_err(|_| wrong.to_owned())
+        };
+        list(written, base, network)
+    });
+    section.take("hsts", &mut edge.hsts, duration);
+    section.refuse(edge.problems());
+    section.finish(finished);
+}
+
+fn tls(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished: &mut Finished) {
+    let tls = &mut settings.tls;
+    section.take("oldest", &mut tls.oldest, choice(&VERSIONS));
+    section.take("reload", &mut tls.reload, duration);
+    section.take("cache", &mut tls.cache, count);
+    for (line, table) in section.tables("certificate") {
+        let mut certificate = Section::of("tls.certificate", line, table, base);
+        let mut files = CertificateFiles {
+            hosts: Vec::new(),
+            chain: PathBuf::new(),
+            key: PathBuf::new(),
+        };
+        certificate.take("hosts", &mut files.hosts, hosts);
+        certificate.take("chain", &mut files.chain, path);
+        certificate.take("key", &mut files.key, path);
+        for key in ["hosts", "chain", "key"] {
+            certificate.needs(key);
+        }
+        certificate.finish(finished);
+        tls.certificates.push(files);
+    }
+    section.refuse(tls.problems());
+    section.finish(finished);
+}
+
+fn journal(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let journal = &mut settings.journal;
+    section.take("directory", &mut journal.directory, under_data);
+    section.take("sync", &mut journal.sync, choice(&SYNCS));
+    section.take("segment", &mut journal.segment, size);
+    section.take("queue", &mut journal.queue, bytes);
+    section.take("gather", &mut journal.gather, duration);
+    section.take("answer_within", &mut journal.answer_within, duration);
+    section.take("retention_size", &mut journal.retention_size, size);
+    section.take("retention_age", &mut journal.retention_age, duration);
+    section.refuse(journal.problems());
+    section.finish(finished);
+}
+
+fn links(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let links = &mut settings.links;
+    section.take("keys", &mut links.keys, under_data);
+    section.take("reload", &mut links.reload, duration);
+    section.take("base", &mut links.base, text);
+    section.no_secret("key", "keys, a folder");
+    section.refuse(links.problems());
+    section.finish(finished);
+}
+
+fn events(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let events = &mut settings.events;
+    section.take("address", &mut events.address, choice(&ADDRESS_FORMS));
+    section.take("address_key_file", &mut events.address_key_file, optional_path);
+    section.take("user_agent", &mut events.user_agent, bytes);
+    section.take("referer", &mut events.referer, bytes);
+    section.take("header", &mut events.header, bytes);
+    section.take("meta", &mut events.meta, bytes);
+    section.no_secret("address_key", "address_key_file");
+    section.refuse(events.problems());
+    section.finish(finished);
+}
+
+fn admin(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let admin = &mut settings.admin;
+    section.take("listen", &mut admin.listen, address);
+    section.take("token_file", &mut admin.token_file, optional_path);
+    section.take("chain", &mut admin.chain, optional_path);
+    section.take("key", &mut admin.key, optional_path);
+    section.take("hosts", &mut admin.hosts, |written, base| list(written, base, text));
+    section.no_secret("token", "token_file");
+    section.refuse(admin.problems());
+    section.finish(finished);
+}
+
+fn trace(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    section.take("level", &mut settings.trace.level, choice(&LEVELS));
+    section.take("form", &mut settings.trace.form, choice(&FORMS));
+    section.finish(finished);
+}
+
+fn shutdown(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let grace = &mut settings.shutdown.grace;
+    section.take("grace", grace, duration);
+    if grace.as_secs() > 600 {
+        section.refuse(vec![("grace", "expected at most 10m".to_owned())]);
+    }
+    section.finish(finished);
+}
+
+fn whole(written: &Written, base: &Path) -> Result<usize, String> {
+    count(written, base).and_then(|count| usize::try_from(count).map_err(|_| "is too large".into()))
+}
+
+fn hosts(written: &Written, base: &Path) -> Result<Vec<Hostname>, String> {
+    let host = |written: &Written, base: &Path| {
+        Hostname::parse(&text(written, base)?).map_err(|error| error.to_string())
+    };
+    let hosts = list(written, base, host)?;
+    if hosts.is_empty() { Err("expected at least one hostname".to_owned()) } else { Ok(hosts) }
+}
+
+fn optional_path(written: &Written, base: &Path) -> Result<Option<PathBuf>, String> {
+    path(written, base).map(Some)
+}
+
+/// A path that is relative to the data folder, which is joined later.
+fn under_data(written: &Written, _: &Path) -> Result<PathBuf, String> {
+    path(written, Path::new(""))
+}
+
+const SECTIONS: [&str; 9] =
+    ["node", "edge", "tls", "journal", "links", "events", "admin", "trace", "shutdown"];
+const MAX_REACTORS: usize = 1_024;
+static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
+static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];
+static ADDRESS_FORMS: [(&str, AddressForm); 3] = [
+    ("whole", AddressForm::Whole),
+    ("truncated", AddressForm::Truncated),
+    ("hashed", AddressForm::Hashed),
+];
+static LEVELS: [(&str, Level); 5] = [
+    ("error", Level::Error),
+    ("warn", Level::Warn),
+    ("info", Level::Info),
+    ("debug", Level::Debug),
+    ("trace", Level::Trace),
+];
+static FORMS: [(&str, Form); 2] = [("text", Form::Text), ("json", Form::Json)];

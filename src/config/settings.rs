@@ -1,0 +1,208 @@
+//! All settings of a node, read and validated as a whole.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::document;
+use super::problems::{Problem, Problems};
+use super::reader::Finished;
+use super::sections;
+use crate::disk::{Access, Disk};
+use crate::{admin, edge, event, journal, tls, token};
+
+/// All settings of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The node itself.
+    pub node: Node,
+    /// The public door.
+    pub edge: edge::Config,
+    /// Certificates.
+    pub tls: tls::Config,
+    /// The journal.
+    pub journal: journal::Config,
+    /// Link keys and the form of printed links.
+    pub links: token::Config,
+    /// What events keep.
+    pub events: event::Config,
+    /// The operator's door.
+    pub admin: admin::Config,
+    /// Diagnostics.
+    pub trace: Trace,
+    /// How the node ends.
+    pub shutdown: Shutdown,
+}
+
+/// The node itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name in events.
+    pub name: String,
+    /// The folder of everything that it keeps.
+    pub data: PathBuf,
+    /// Threads that answer; 0 is one for each core.
+    pub reactors: usize,
+}
+
+/// Diagnostics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// What is told.
+    pub level: Level,
+    /// In what form.
+    pub form: Form,
+}
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// What needs somebody.
+    Error,
+    /// What may need somebody.
+    Warn,
+    /// What changed.
+    Info,
+    /// Each decision.
+    Debug,
+    /// Each step.
+    Trace,
+}
+
+/// In what form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// JSON lines.
+    Json,
+    /// Lines for people.
+    Text,
+}
+
+/// How the node ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shutdown {
+    /// How long connections may take to finish.
+    pub grace: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let data = PathBuf::from("/var/lib/waypost");
+        let mut settings = Self {
+            node: Node { name: "waypost".to_owned(), data, reactors: 0 },
+            edge: edge::Config::default(),
+            tls: tls::Config::default(),
+            journal: journal::Config::default(),
+            links: token::Config::default(),
+            events: event::Config::default(),
+            admin: admin::Config::default(),
+            trace: Trace { level: Level::Info, form: Form::Text },
+            shutdown: Shutdown { grace: Duration::from_secs(10) },
+        };
+        settings.place_under_data();
+        settings
+    }
+}
+
+impl Settings {
+    /// Reads the text of a file; `file` names it in problems, and its folder is where relative
+    /// paths begin.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Problems> {
+        let (mut document, mut problems) = document::read(text);
+        let mut settings = Self {
+            // Relative to the data folder, which the file may name.
+            journal: journal::Config::default(),
+            links: token::Config::default(),
+            ..Self::default()
+        };
+        let base = file.parent().unwrap_or_else(|| Path::new(""));
+        let Finished { problems: found, .. } = sections::read(&mut settings, &mut document, base);
+        problems.extend(found);
+        settings.place_under_data();
+        if problems.is_empty() {
+            return Ok(settings);
+        }
+        problems.sort();
+        Err(Problems { file: file.to_owned(), problems })
+    }
+
+    /// Reads a file, and looks whether the files that it names can be read.
+    pub fn load(disk: &dyn Disk, file: &Path) -> io::Result<Result<Self, Problems>> {
+        let bytes = disk.read(file, MAX_FILE)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut settings = match Self::parse(&text, file) {
+            Ok(settings) => settings,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        if settings.node.name == DEFAULT_NAME {
+            settings.node.name = machine_name(disk);
+        }
+        let problems = settings.missing_files(disk);
+        if problems.is_empty() {
+            return Ok(Ok(settings));
+        }
+        Ok(Err(Problems { file: file.to_owned(), problems }))
+    }
+
+    /// The settings of `waypost dev`, with everything kept under `data`.
+    pub fn dev(data: &Path) -> Self {
+        // A test parses the same text, so this never takes the default.
+        let mut settings =
+            Self::parse(DEV, Path::new("dev.toml")).unwrap_or_else(|_| Self::default());
+        settings.node.data = data.to_owned();
+        settings.journal.directory = PathBuf::from("journal");
+        settings.links.keys = PathBuf::from("keys");
+        settings.place_under_data();
+        settings
+    }
+
+    /// Every key that a file can hold, with its section.
+    pub fn keys() -> Vec<String> {
+        let base = Path::new("");
+        sections::read(&mut Self::default(), &mut document::read(ONE_CERTIFICATE).0, base).keys
+    }
+
+    fn place_under_data(&mut self) {
+        let data = &self.node.data;
+        self.journal.directory = data.join(&self.journal.directory);
+        self.links.keys = data.join(&self.links.keys);
+    }
+
+    fn missing_files(&self, disk: &dyn Disk) -> Vec<Problem> {
+        let named = [
+            ("admin.token_file", &self.admin.token_file),
+            ("admin.chain", &self.admin.chain),
+            ("admin.key", &self.admin.key),
+            ("events.address_key_file", &self.events.address_key_file),
+        ];
+        let named = named.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)));
+        let certificates = self.tls.certificates.iter().flat_map(|files| {
+            [("tls.certificate.chain", &files.chain), ("tls.certificate.key", &files.key)]
+        });
+        named
+            .chain(certificates)
+            .filter_map(|(key, file)| {
+                let error = disk.open(file, Access::Read).err()?;
+                let value = format!("\"{}\"", file.display());
+                let reason = format!("cannot be read: {error}");
+                Some(Problem { line: 0, key: key.to_owned(), value, reason })
+            })
+            .collect()
+    }
+}
+
+fn machine_name(disk: &dyn Disk) -> String {
+    // A file of the kernel's says that it is empty, so it is read by a fixed length.
+    let mut name = [0; 64];
+    let read = disk
+        .open(Path::new("/proc/sys/kernel/hostname"), Access::Read)
+        .and_then(|file| file.read_at(&mut name, 0));
+    let name = String::from_utf8_lossy(&name[..read.unwrap_or(0)]).trim().to_owned();
+    if name.is_empty() { DEFAULT_NAME.to_owned() } else { name }
+}
+
+const DEFAULT_NAME: &str = "waypost";
+const DEV: &str = include_str!("../../config/dev.toml");
+const MAX_FILE: u64 = 16 << 20;
+/// A document in which the keys of a certificate are asked for.
+const ONE_CERTIFICATE: &str = "[[tls.certificate]]\n";

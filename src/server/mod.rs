@@ -1,0 +1,13 @@
+//! The process: all parts put together, run, and ended in order.
+//!
+//! `serve` and `dev` are one node with different settings; what `dev` adds is in [`Extras`].
+
+mod build;
+mod feed;
+mod keys;
+mod node;
+mod reactors;
+
+pub use build::ServeError;
+pub use feed::EachEvent;
+pub use node::{Ended, Extras, Running, World, serve};

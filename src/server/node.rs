@@ -1,0 +1,287 @@
+//! A node from its first breath to its last.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::build::{self, Parts, ServeError};
+use super::feed::{self, EachEvent};
+use super::{keys, reactors};
+use crate::admin::{self, NodeFile, Readiness, Recent, Sample};
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::disk::Disk;
+use crate::drain::Drain;
+use crate::edge::{Door, Holdings, Sockets};
+use crate::hostname::Hostname;
+use crate::journal::Journal;
+use crate::metrics::{Counts, Metrics};
+use crate::token::Keyring;
+
+/// The outside world, as the node sees it.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The file system.
+    pub disk: Arc<dyn Disk>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What `dev` adds to a node; all empty under `serve`.
+#[derive(Default)]
+pub struct Extras {
+    /// Names that a throw-away authority answers for.
+    pub throwaway: Vec<Hostname>,
+    /// Makes the page that shows a sample mail, once addresses are known.
+    pub sample: Option<Box<dyn FnOnce(&Running) -> Sample + Send>>,
+    /// Told of each event as it becomes durable.
+    pub each_event: Option<EachEvent>,
+}
+
+impl fmt::Debug for Extras {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extras").field("throwaway", &self.throwaway).finish_non_exhaustive()
+    }
+}
+
+/// A node that answers.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Where HTTPS is answered.
+    pub https: Vec<SocketAddr>,
+    /// Where plain HTTP is answered.
+    pub http: Vec<SocketAddr>,
+    /// Where the operator's door is.
+    pub admin: SocketAddr,
+    /// The operator's door on this machine.
+    pub socket: PathBuf,
+    /// The throw-away authority's certificate.
+    pub authority_file: Option<PathBuf>,
+    /// The keys of links.
+    pub keyring: Keyring,
+}
+
+/// How a node ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The ledger's last balance.
+    pub counts: Counts,
+}
+
+/// Runs a node until SIGTERM or SIGINT, then ends it in order: no new connections, requests in
+/// progress answered, the journal made durable. `ready` is told when everything answers. Blocks.
+pub fn serve(
+    settings: &Settings,
+    world: World,
+    extras: Extras,
+    ready: impl FnOnce(&Running),
+) -> Result<Ended, ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Thread)?;
+    runtime.block_on(Node::run(settings, world, extras, ready))
+}
+
+/// What must outlive the serving.
+struct Node {
+    metrics: Metrics,
+    readiness: Readiness,
+    drain: Drain,
+    journal_drain: Drain,
+    journal: Arc<Journal>,
+}
+
+impl Node {
+    async fn run(
+        settings: &Settings,
+        world: World,
+        extras: Extras,
+        ready: impl FnOnce(&Running),
+    ) -> Result<Ended, ServeError> {
+        let data = &settings.node.data;
+        let file = |source| ServeError::File { path: data.clone(), source };
+        // First of all, so that a signal during the start ends the node in order.
+        let mut signals = Signals::new().map_err(ServeError::Thread)?;
+        world.disk.create_directory(data).map_err(file)?;
+        let metrics = Metrics::new();
+        let parts = Parts::read(settings, &world, &extras.throwaway, &metrics)?;
+        let token = build::admin_token(settings, &world)?;
+        let (drain, journal_drain) = (Drain::new(), Drain::new());
+        let count = reactor_count(settings);
+        let (sockets, bound) = Sockets::bind(&settings.edge, count)?;
+        let (disk, clock) = (Arc::clone(&world.disk), Arc::clone(&world.clock));
+        let journal = Journal::open(&settings.journal, disk, clock, &metrics, &journal_drain)?;
+        let node = Self {
+            metrics,
+            readiness: Readiness::default(),
+            drain,
+            journal_drain,
+            journal: Arc::new(journal),
+        };
+        if parts.keyring.list().is_empty() {
+            tracing::error!("there are no link keys: make one with `waypost key new`");
+        }
+        let holdings = Holdings {
+            certificates: parts.certificates.clone(),
+            keyring: parts.keyring.clone(),
+            encoder: Arc::clone(&parts.encoder),
+            clock: Arc::clone(&world.clock),
+            challenges: Arc::new(|_, _| None),
+        };
+        let within = settings.journal.answer_within;
+        let door = Door::new(settings.edge.clone(), holdings, within, &node.metrics);
+        let (drain, grace) = (&node.drain, settings.shutdown.grace);
+        door.watch(drain);
+        parts.certificates.watch(drain);
+        keys::watch(parts.keyring.clone(), settings.links.reload, drain);
+        let appenders =
+            reactors::start(&door, sockets, &node.journal, &node.metrics, drain, grace)
+                .map_err(ServeError::Thread)?;
+        let mut running = Running {
+            https: bound.https,
+            http: bound.http,
+            admin: settings.admin.listen,
+            socket: NodeFile::socket_path(data),
+            authority_file: parts.authority_file,
+            keyring: parts.keyring,
+        };
+        node.open_admin(settings, &world, extras, token, &mut running)?;
+        node.node_file(settings, &running, &world).write(&*world.disk, data).map_err(file)?;
+        ready(&running);
+        signals.ending(&parts.certificates, &running.keyring).await;
+        let counts = node.end(grace, &appenders).await;
+        if let Err(error) = NodeFile::remove(&*world.disk, data) {
+            tracing::warn!(%error, "node.json could not be removed");
+        }
+        Ok(Ended { counts })
+    }
+
+    fn open_admin(
+        &self,
+        settings: &Settings,
+        world: &World,
+        extras: Extras,
+        token: Option<Vec<u8>>,
+        running: &mut Running,
+    ) -> Result<(), ServeError> {
+        let is_dev = extras.sample.is_some() || extras.each_event.is_some();
+        let recent = Recent::default();
+        let keyring = running.keyring.clone();
+        let tls = match (&settings.admin.chain, &settings.admin.key) {
+            (Some(chain), Some(key)) => {
+                let config = crate::tls::single(&*world.disk, chain, key, world.clock.wall());
+                Some(config.map_err(ServeError::AdminCertificate)?)
+            }
+            _ => None,
+        };
+        let parts = admin::Parts {
+            metrics: self.metrics.clone(),
+            readiness: self.readiness.clone(),
+            token,
+            socket: running.socket.clone(),
+            recent: is_dev.then(|| recent.clone()),
+            sample: extras.sample.map(|sample| sample(running)),
+            reload_keys: Arc::new(move || keyring.reload().map_err(|error| error.to_string())),
+            tls,
+        };
+        let door = admin::Door::bind(&settings.admin, parts)?;
+        running.admin = door.address();
+        door.serve(&self.drain);
+        if is_dev {
+            feed::follow(&self.journal, recent, extras.each_event, &self.drain);
+        }
+        Ok(())
+    }
+
+    fn node_file(&self, settings: &Settings, running: &Running, world: &World) -> NodeFile {
+        NodeFile {
+            pid: std::process::id(),
+            started: world.clock.wall().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            https: running.https.clone(),
+            http: running.http.clone(),
+            admin: running.admin,
+            socket: running.socket.clone(),
+            links: admin::Links {
+                base: settings.links.base.clone(),
+                click_prefix: settings.edge.click_prefix.clone(),
+                open_prefix: settings.edge.open_prefix.clone(),
+            },
+        }
+    }
+
+    async fn end(&self, grace: Duration, appenders: &[crate::journal::Appender]) -> Counts {
+        tracing::info!("ending: no new connections");
+        self.readiness.begin("draining");
+        self.drain.begin();
+        let left = self.drain.finished(grace + Duration::from_millis(500)).await;
+        if left > 0 {
+            tracing::warn!(tasks = left, "tasks outlasted the grace");
+        }
+        self.journal.close();
+        if self.journal_drain.finished(JOURNAL_GRACE).await > 0 {
+            tracing::error!("the disk did not take the last events in time");
+            self.journal.abandon();
+        }
+        let lost = reactors::settle(appenders);
+        if lost > 0 {
+            tracing::error!(events = lost, "answered events were never recorded");
+        }
+        self.metrics.ledger.counts()
+    }
+}
+
+/// SIGTERM and SIGINT end the node; SIGHUP has it read certificates and keys again.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn ending(&mut self, certificates: &crate::tls::Certificates, keyring: &Keyring) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {}
+            }
+            let (certificates, keyring) = (certificates.clone(), keyring.clone());
+            let read = tokio::task::spawn_blocking(move || {
+                let replaced = certificates.reload();
+                tracing::info!(replaced, "SIGHUP: certificates were read again");
+                if let Err(error) = keyring.reload() {
+                    tracing::warn!(%error, "SIGHUP: the link keys stay as they were");
+                }
+            });
+            if let Err(error) = read.await {
+                tracing::error!(%error, "reading after SIGHUP ended by a panic");
+            }
+        }
+    }
+}
+
+fn reactor_count(settings: &Settings) -> usize {
+    match settings.node.reactors {
+        0 => std::thread::available_parallelism().map_or(1, NonZero::get),
+        count => count,
+    }
+}
+
+/// How long the journal may take to make the last events durable.
+const JOURNAL_GRACE: Duration = Duration::from_secs(5);

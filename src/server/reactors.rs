@@ -1,0 +1,75 @@
+//! The threads that answer, each with a runtime of its own.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::drain::Drain;
+use crate::edge::{Door, Sockets};
+use crate::journal::{Appender, Journal};
+use crate::metrics::{Account, Metrics, Unrecorded};
+
+/// Starts one reactor for each set of sockets. Each ends when the drain has begun and its
+/// connections are done, or after `grace`.
+pub(super) fn start(
+    door: &Arc<Door>,
+    sockets: Vec<Sockets>,
+    journal: &Journal,
+    metrics: &Metrics,
+    drain: &Drain,
+    grace: Duration,
+) -> io::Result<Vec<Appender>> {
+    let mut appenders = Vec::new();
+    for (index, sockets) in sockets.into_iter().enumerate() {
+        let account = metrics.ledger.open();
+        let appender = journal.appender(account.clone());
+        appenders.push(appender.clone());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (door, branch) = (Arc::clone(door), drain.branch());
+        drain.thread(&format!("reactor-{index}"), move || {
+            runtime.block_on(run(&door, appender, account, sockets, branch, grace));
+            // What is still open past the grace is dropped with the runtime.
+            runtime.shutdown_background();
+        })?;
+    }
+    Ok(appenders)
+}
+
+async fn run(
+    door: &Arc<Door>,
+    appender: Appender,
+    account: Account,
+    sockets: Sockets,
+    branch: Drain,
+    grace: Duration,
+) {
+    let settling = appender.clone();
+    let reactor = door.reactor(appender, account, branch.clone());
+    let serve = async {
+        if let Err(error) = reactor.serve(sockets) {
+            tracing::error!(%error, "a reactor could not listen");
+        }
+        branch.ending().await;
+        let left = branch.finished(grace).await;
+        if left > 0 {
+            tracing::warn!(connections = left, "connections outlasted the grace and are dropped");
+        }
+    };
+    tokio::select! {
+        () = serve => {}
+        () = settling.settle() => {}
+    }
+}
+
+/// Settles what became durable last; what did not is counted unrecorded. Returns how many did
+/// not.
+pub(super) fn settle(appenders: &[Appender]) -> usize {
+    let mut left = 0;
+    for appender in appenders {
+        for _ in 0..appender.settle_now() {
+            appender.account().unrecorded(Unrecorded::Shutdown);
+            left += 1;
+        }
+    }
+    left
+}
