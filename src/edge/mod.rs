@@ -1,5 +1,44 @@
-//! The public door.
+//! The public door: connections in, answers out, every click recorded in between.
+//!
+//! ```text
+//! listener  accepts while there is room                    admission counts
+//! handshake reads the hello, finds the certificate         one deadline over all of it
+//! http1     hyper's connection, parked while it is idle    pace judges deadlines
+//! http2     hyper's connection
+//! visit     one request: core judges, click records, answer is said
+//! ```
+//!
+//! [`Core`] is pure: a request and a time in, a decision out. Deadlines are not timers of each
+//! request: a connection looks at itself now and then ([`pace`]), and all waits for the disk on
+//! one reactor share one ticking ([`patience`]), since a timer costs as much as a token.
 
+mod admission;
+mod answer;
+mod click;
+mod client;
 mod config;
+mod connection;
+
+mod door;
+mod handshake;
+mod http1;
+mod http2;
+mod judge;
+mod linger;
+mod listener;
+mod location;
+mod measures;
+mod pace;
+mod pages;
+mod patience;
+mod rereading;
+mod route;
+mod stream;
+mod visit;
 
 pub use config::Config;
+pub use door::{Challenges, Door, Holdings, Reactor};
+pub use judge::{Core, Judged};
+pub use listener::{BindError, Bound, Sockets};
+pub use location::Location;
+pub use route::{Asked, Refusal};

@@ -1,0 +1,190 @@
+//! The door put together: what all reactors share, and what each has of its own.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::admission::Admission;
+use super::answer::Answers;
+use super::listener::{Listener, Sockets};
+use super::measures::{Measures, Tally};
+use super::patience::Patience;
+use super::rereading::Rereading;
+use super::{Config, Core, http1 as parked};
+use crate::clock::Clock;
+use crate::drain::Drain;
+use crate::event::{Encoder, Ids};
+use crate::hostname::Hostname;
+use crate::journal::Appender;
+use crate::metrics::{Account, Metrics};
+use crate::tls::Certificates;
+use crate::token::Keyring;
+
+/// Finds the key authorization for the challenge token of a name (RFC 8555 §8.3). Asked on the
+/// reactor's thread, so it must not block.
+pub type Challenges = Arc<dyn Fn(&Hostname, &str) -> Option<String> + Send + Sync>;
+
+/// What the door uses and does not own.
+#[derive(Clone)]
+pub struct Holdings {
+    /// The certificates, by name.
+    pub certificates: Certificates,
+    /// The keys of links.
+    pub keyring: Keyring,
+    /// The form of events.
+    pub encoder: Arc<Encoder>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// The ACME challenges to answer.
+    pub challenges: Challenges,
+}
+
+/// The public door of a process.
+#[derive(Debug)]
+pub struct Door {
+    pub(super) config: Config,
+    pub(super) holdings: Holdings,
+    pub(super) core: Core,
+    pub(super) admission: Admission,
+    pub(super) rereading: Rereading,
+    measures: Measures,
+    answer_within: Duration,
+    plain: Answers,
+    secure: Answers,
+}
+
+/// One thread's half of the door. Everything of it runs on the runtime of that thread, which must
+/// be a single-threaded one.
+#[derive(Debug)]
+pub struct Reactor {
+    pub(super) door: Arc<Door>,
+    pub(super) appender: Appender,
+    pub(super) account: Account,
+    pub(super) drain: Drain,
+    pub(super) tally: Arc<Tally>,
+    pub(super) patience: Patience,
+    pub(super) http1: http1::Builder,
+    /// Never held over a wait.
+    pub(super) scratch: Mutex<Scratch>,
+    is_ending: AtomicBool,
+    /// Tells connections that the drain has begun: this reactor's own, since the process's signal
+    /// is behind a lock.
+    pub(super) ended: Notify,
+}
+
+/// What a request needs for a moment.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    pub(super) ids: Ids,
+    /// Where tokens are opened to.
+    pub(super) opened: Vec<u8>,
+    /// Where events are encoded to.
+    pub(super) encoded: Vec<u8>,
+}
+
+impl Door {
+    /// The door with its settings. An answer waits at most `answer_within` for its record.
+    pub fn new(
+        config: Config,
+        holdings: Holdings,
+        answer_within: Duration,
+        metrics: &Metrics,
+    ) -> Arc<Self> {
+        let measures = Measures::default();
+        metrics.register(|registry| registry.register_collector(Box::new(measures.clone())));
+        let hsts = config.hsts.as_secs();
+        Arc::new(Self {
+            core: Core::new(&config, holdings.keyring.clone()),
+            admission: Admission::new(&config),
+            rereading: Rereading::new(holdings.keyring.clone()),
+            config,
+            holdings,
+            measures,
+            answer_within,
+            plain: Answers::plain(),
+            secure: Answers::secure(hsts),
+        })
+    }
+
+    /// Starts what reactors share, on the current runtime: link keys that a link names and we do
+    /// not have are looked for again.
+    pub fn watch(&self, drain: &Drain) {
+        self.rereading.start(drain);
+    }
+
+    /// One more reactor. `account` is the appender's; `drain` is a branch of its own.
+    pub fn reactor(
+        self: &Arc<Self>,
+        appender: Appender,
+        account: Account,
+        drain: Drain,
+    ) -> Arc<Reactor> {
+        Arc::new(Reactor {
+            appender,
+            account,
+            drain,
+            tally: self.measures.tally(),
+            patience: Patience::new(self.answer_within),
+            http1: parked::builder(),
+            scratch: Mutex::default(),
+            is_ending: AtomicBool::new(false),
+            ended: Notify::new(),
+            door: Arc::clone(self),
+        })
+    }
+}
+
+impl Reactor {
+    /// Starts to accept, on the current runtime. When the drain begins, listeners close once
+    /// nobody waits in them, requests in progress are answered, and connections end.
+    pub fn serve(self: &Arc<Self>, sockets: Sockets) -> io::Result<()> {
+        let mut listeners = Vec::new();
+        for (socket, is_secure) in sockets
+            .https
+            .into_iter()
+            .map(|socket| (socket, true))
+            .chain(sockets.http.into_iter().map(|socket| (socket, false)))
+        {
+            let socket = TcpListener::from_std(socket)?;
+            listeners.push(Listener { reactor: Arc::clone(self), socket, is_secure });
+        }
+        for listener in listeners {
+            self.drain.spawn(listener.run());
+        }
+        let reactor = Arc::clone(self);
+        self.drain.spawn(async move {
+            tokio::select! {
+                () = reactor.patience.tick() => {}
+                () = reactor.drain.ending() => {}
+            }
+            reactor.is_ending.store(true, Ordering::Relaxed);
+            reactor.ended.notify_waiters();
+            // Answers of open connections may still wait for the disk, and not for ever.
+            while reactor.tally.has_open() {
+                reactor.patience.step().await;
+            }
+        });
+        Ok(())
+    }
+
+    /// Whether the drain has begun.
+    pub(super) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn answers(&self, is_secure: bool) -> &Answers {
+        if is_secure { &self.door.secure } else { &self.door.plain }
+    }
+}
+
+impl fmt::Debug for Holdings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holdings").field("certificates", &self.certificates).finish_non_exhaustive()
+    }
+}

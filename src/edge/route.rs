@@ -1,0 +1,302 @@
+//! Which of our pages a request asks for, and on which name.
+
+use std::borrow::Cow;
+
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, Uri, Version};
+
+use crate::hostname::{Hostname, HostnameError};
+
+/// What is judged of a request. Its cookies and credentials are in `headers`, and nothing reads
+/// them.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The target, in any of its forms (RFC 9112 §3.2).
+    pub uri: &'a Uri,
+    /// The protocol version.
+    pub version: Version,
+    /// The header fields.
+    pub headers: &'a HeaderMap,
+    /// Whether the connection says that content follows (HTTP/2: no END_STREAM).
+    pub has_body: bool,
+    /// The name of the TLS connection; `None` on a plain one.
+    pub sni: Option<&'a Hostname>,
+}
+
+/// Why a request is not answered with what it asks for. Always the client's fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No `Host`, several, one unlike the target's authority, or one that is no name: 400.
+    BadHost,
+    /// It brings content, which nothing here takes: 413, and the connection ends.
+    HasBody,
+    /// The name is not this connection's, or is an address: 421.
+    Misdirected,
+    /// The method is not one of ours; with those that are: 405.
+    Method(&'static str),
+}
+
+/// What a path names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    /// `/c/{token}`.
+    Click(&'a str),
+    /// `/o/{token}`, without `.gif`.
+    Open(&'a str),
+    /// `/.well-known/acme-challenge/{token}`, its syntax checked.
+    Challenge(&'a str),
+    /// `/robots.txt`.
+    Robots,
+    /// `/`.
+    Home,
+    /// Anything else.
+    Unknown,
+}
+
+/// The first segments of links.
+#[derive(Clone, Debug)]
+pub(super) struct Prefixes {
+    pub(super) click: String,
+    pub(super) open: String,
+}
+
+/// The name that was asked, or why the request is refused whatever its path is.
+pub(super) fn host<'a>(asked: &Asked<'a>) -> Result<Cow<'a, Hostname>, Refusal> {
+    let host = authority(asked)?;
+    if let Some(sni) = asked.sni {
+        // The common case costs no allocation.
+        if is_same(host, sni) {
+            return Ok(Cow::Borrowed(sni));
+        }
+        return Err(match Hostname::from_authority(host) {
+            Ok(name) if name == *sni => return Ok(Cow::Borrowed(sni)),
+            Ok(_) | Err(HostnameError::Address) => Refusal::Misdirected,
+            Err(_) => Refusal::BadHost,
+        });
+    }
+    match Hostname::from_authority(host) {
+        Ok(name) => Ok(Cow::Owned(name)),
+        Err(HostnameError::Address) => Err(Refusal::Misdirected),
+        Err(_) => Err(Refusal::BadHost),
+    }
+}
+
+/// Whether the request brings content, or says that it will.
+///
+/// hyper drops a `Content-Length` beside a `Transfer-Encoding`, so either of them is enough.
+pub(super) fn takes_no_body(asked: &Asked<'_>) -> Result<(), Refusal> {
+    let headers = asked.headers;
+    let empty = |length: &http::HeaderValue| length.as_bytes().iter().all(|byte| *byte == b'0');
+    let is_empty = !asked.has_body
+        && !headers.contains_key(TRANSFER_ENCODING)
+        && headers.get_all(CONTENT_LENGTH).iter().all(empty);
+    if is_empty { Ok(()) } else { Err(Refusal::HasBody) }
+}
+
+impl Prefixes {
+    /// What `path` names for `method`. A trailing slash means nothing: mail programs append them.
+    pub(super) fn route<'a>(&self, method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
+        let route = self.named(path);
+        let allowed = if let Route::Challenge(_) = route { "GET" } else { "GET, HEAD" };
+        let is_taken = match *method {
+            Method::GET => true,
+            Method::HEAD => allowed != "GET",
+            _ => false,
+        };
+        if is_taken { Ok(route) } else { Err(Refusal::Method(allowed)) }
+    }
+
+    fn named<'a>(&self, path: &'a str) -> Route<'a> {
+        let Some(rest) = path.strip_prefix('/') else { return Route::Unknown };
+        let rest = rest.trim_end_matches('/');
+        if let Some((prefix, token)) = rest.split_once('/') {
+            if prefix == self.click && is_token(token) {
+                return Route::Click(token);
+            }
+            if prefix == self.open {
+                let token = token.strip_suffix(".gif").unwrap_or(token);
+                if is_token(token) {
+                    return Route::Open(token);
+                }
+            }
+            return match rest.strip_prefix(".well-known/acme-challenge/") {
+                Some(token) if is_challenge(token) => Route::Challenge(token),
+                _ => Route::Unknown,
+            };
+        }
+        match rest {
+            "" => Route::Home,
+            "robots.txt" => Route::Robots,
+            _ => Route::Unknown,
+        }
+    }
+}
+
+/// The `Host` or `:authority` of a request; exactly one is expected, and both the same.
+fn authority<'a>(asked: &Asked<'a>) -> Result<&'a str, Refusal> {
+    let mut hosts = asked.headers.get_all(HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next());
+    if more.is_some() {
+        return Err(Refusal::BadHost);
+    }
+    let host = host.map(http::HeaderValue::to_str).transpose().map_err(|_| Refusal::BadHost)?;
+    let target = asked.uri.authority().map(http::uri::Authority::as_str);
+    match (host, target) {
+        (Some(host), None) => Ok(host),
+        (Some(host), Some(target)) if are_same(host, target) => Ok(host),
+        // HTTP/1.1 always has a Host (RFC 9112 §3.2); the others may leave it to the target.
+        (None, Some(target)) if asked.version != Version::HTTP_11 => Ok(target),
+        _ => Err(Refusal::BadHost),
+    }
+}
+
+fn are_same(host: &str, target: &str) -> bool {
+    host.eq_ignore_ascii_case(target)
+        || Hostname::from_authority(host)
+            .is_ok_and(|host| Hostname::from_authority(target) == Ok(host))
+}
+
+/// Whether an authority is `name` as it is most often written.
+fn is_same(authority: &str, name: &Hostname) -> bool {
+    authority.eq_ignore_ascii_case(name.as_str())
+}
+
+/// Whether this may be one of our tokens: base64url without padding.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_base64url)
+}
+
+/// RFC 8555 §8.3, with the lengths that CAs use: nothing else is ever looked up or echoed.
+fn is_challenge(text: &str) -> bool {
+    (16..=128).contains(&text.len()) && text.bytes().all(is_base64url)
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefixes() -> Prefixes {
+        Prefixes { click: "c".to_owned(), open: "o".to_owned() }
+    }
+
+    #[test]
+    fn every_path_names_one_page_and_appendages_change_nothing() {
+        let long = format!("/.well-known/acme-challenge/{}", "a".repeat(129));
+        let cases = [
+            ("/c/abc-_9", Route::Click("abc-_9")),
+            ("/c/abc/", Route::Click("abc")),
+            ("/c/abc//", Route::Click("abc")),
+            ("/o/abc", Route::Open("abc")),
+            ("/o/abc.gif", Route::Open("abc")),
+            ("/o/abc.gif/", Route::Open("abc")),
+            ("/c/abc.gif", Route::Unknown),
+            ("/c/", Route::Unknown),
+            ("/c", Route::Unknown),
+            ("/c/a/b", Route::Unknown),
+            ("/c/a%2fb", Route::Unknown),
+            ("/C/abc", Route::Unknown),
+            ("//c/abc", Route::Unknown),
+            ("/x/abc", Route::Unknown),
+            ("/", Route::Home),
+            ("/robots.txt", Route::Robots),
+            ("*", Route::Unknown),
+            ("", Route::Unknown),
+            ("/.well-known/acme-challenge/abcdefghijklmno_", Route::Challenge("abcdefghijklmno_")),
+            ("/.well-known/acme-challenge/abcdefghijklmno", Route::Unknown),
+            ("/.well-known/acme-challenge/abcdefghijklmno+", Route::Unknown),
+            ("/.well-known/acme-challenge/abcdefgh/ijklmno", Route::Unknown),
+            (long.as_str(), Route::Unknown),
+        ];
+        for (path, route) in cases {
+            assert_eq!(prefixes().route(&Method::GET, path), Ok(route), "{path}");
+        }
+    }
+
+    #[test]
+    fn other_methods_are_told_which_are_allowed() {
+        let challenge = "/.well-known/acme-challenge/abcdefghijklmnop";
+        for (method, path, allowed) in [
+            (Method::POST, "/c/abc", Some("GET, HEAD")),
+            (Method::OPTIONS, "*", Some("GET, HEAD")),
+            (Method::HEAD, "/c/abc", None),
+            (Method::HEAD, challenge, Some("GET")),
+            (Method::PUT, challenge, Some("GET")),
+            (Method::GET, challenge, None),
+        ] {
+            let refused = prefixes().route(&method, path).err();
+            assert_eq!(refused, allowed.map(Refusal::Method), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_one_name_and_the_connections() {
+        let sni = Hostname::parse("a.example").unwrap();
+        let (sni, ok) = (Some(&sni), Ok("a.example"));
+        let (old, v1, v2) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
+        let (bad, misdirected) = (Err(Refusal::BadHost), Err(Refusal::Misdirected));
+        let cases: &[(Option<&Hostname>, Version, &str, &[&str], Result<&str, Refusal>)] = &[
+            (None, v1, "/", &["A.example.:80"], ok),
+            (None, v1, "/", &[], bad),
+            (None, old, "/", &[], bad),
+            (None, v1, "/", &["a.example", "a.example"], bad),
+            (None, v1, "/", &["a b"], bad),
+            (None, v1, "/", &["10.0.0.1"], misdirected),
+            (None, v1, "/", &["[::1]:80"], misdirected),
+            (None, v1, "http://a.example/", &["a.example"], ok),
+            (None, v1, "http://a.example:80/", &["a.example"], ok),
+            (None, v1, "http://a.example/", &["b.example"], bad),
+            (None, v1, "http://a.example/", &[], bad),
+            (None, old, "http://a.example/", &[], ok),
+            (sni, v1, "/", &["a.example"], ok),
+            (sni, v1, "/", &["A.Example:443"], ok),
+            (sni, v1, "/", &["a.example."], ok),
+            (sni, v1, "/", &["b.example"], misdirected),
+            (sni, v1, "/", &["127.0.0.1"], misdirected),
+            (sni, v1, "/", &["a..example"], bad),
+            (sni, v2, "https://a.example/", &[], ok),
+            (sni, v2, "https://b.example/", &[], misdirected),
+            (sni, v2, "https://a.example/", &["b.example"], bad),
+            (sni, v2, "https://a.example/", &["A.EXAMPLE"], ok),
+        ];
+        for (sni, version, target, hosts, expected) in cases {
+            let mut headers = HeaderMap::new();
+            for host in *hosts {
+                headers.append(HOST, host.parse().unwrap());
+            }
+            let uri: Uri = target.parse().unwrap();
+            let (method, version) = (&Method::GET, *version);
+            let asked =
+                Asked { method, uri: &uri, version, headers: &headers, has_body: false, sni: *sni };
+            let found = host(&asked);
+            let found = found.as_ref().map(|name| name.as_str()).map_err(|refusal| *refusal);
+            assert_eq!(found, *expected, "{version:?} {target} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn content_is_refused_however_it_is_announced() {
+        let uri = Uri::from_static("/");
+        for (name, value, has_body, is_refused) in [
+            ("x", "y", false, false),
+            ("content-length", "0", false, false),
+            ("content-length", "1", false, true),
+            ("content-length", "0, 1", false, true),
+            ("transfer-encoding", "chunked", false, true),
+            ("transfer-encoding", "identity", false, true),
+            ("x", "y", true, true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().unwrap());
+            let (method, version) = (&Method::GET, Version::HTTP_11);
+            let headers = &headers;
+            let asked = Asked { method, uri: &uri, version, headers, has_body, sni: None };
+            assert_eq!(takes_no_body(&asked).is_err(), is_refused, "{name}: {value}");
+        }
+    }
+}

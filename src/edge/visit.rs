@@ -1,0 +1,198 @@
+//! One request and its answer.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use http::{Request, Version};
+use hyper::body::{Body, Incoming};
+use hyper::service::Service;
+
+use super::answer::{Answer, Answers};
+use super::click::{Recording, Redeemed, record};
+use super::client::{Client, InFlight};
+use super::door::Scratch;
+use super::judge::Judged;
+use super::measures::Page;
+use super::pages;
+use super::patience::Wait;
+use super::route::{Asked, Refusal};
+
+/// Answers the requests of one connection.
+#[derive(Clone, Debug)]
+pub(super) struct Visit(pub(super) Arc<Client>);
+
+impl Service<Request<Incoming>> for Visit {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let in_flight = self.0.begin();
+        let stage = judge(&self.0, request, Attempt::First);
+        Answering { stage, in_flight }
+    }
+}
+
+/// A request that is being answered.
+///
+/// Written by hand, and not as an async block, so that it can be moved (which parking needs) and
+/// holds nothing but what the wait needs.
+#[derive(Debug)]
+pub(super) struct Answering {
+    stage: Stage,
+    in_flight: InFlight,
+}
+
+/// How far an answer is.
+enum Stage {
+    /// To be given.
+    Ready { answer: Option<Answer>, page: Page },
+    /// Given when its event is durable, or when that takes too long.
+    Recording { answer: Option<Answer>, page: Page, recording: Recording, wait: Option<Wait> },
+    /// Judged again when the keys have been read again.
+    Rereading {
+        again: Pin<Box<dyn Future<Output = ()> + Send>>,
+        request: Option<Box<Request<Incoming>>>,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    First,
+    /// After the keys were read again.
+    Second,
+}
+
+impl Future for Answering {
+    type Output = Result<Answer, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { stage, in_flight } = &mut *self;
+        let client = in_flight.client();
+        if let Stage::Rereading { again, request } = stage {
+            ready!(again.as_mut().poll(context));
+            if let Some(request) = request.take() {
+                *stage = judge(client, *request, Attempt::Second);
+            }
+        }
+        let (answer, page) = match stage {
+            Stage::Ready { answer, page } => (answer, page),
+            Stage::Recording { answer, page, recording, wait } => {
+                ready!(poll_recording(client, recording, wait, context));
+                (answer, page)
+            }
+            // Judged just above, and never twice.
+            Stage::Rereading { .. } => return Poll::Pending,
+        };
+        // hyper does not poll a future that has resolved.
+        let Some(answer) = answer.take() else { return Poll::Pending };
+        client.reactor.tally.answered(*page, answer.status());
+        Poll::Ready(Ok(answer))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Stage::Recording { wait, .. } = &mut self.stage
+            && let Some(wait) = wait.take()
+        {
+            self.in_flight.client().reactor.patience.leave(wait);
+        }
+    }
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready { .. } => "Ready",
+            Self::Recording { .. } => "Recording",
+            Self::Rereading { .. } => "Rereading",
+        })
+    }
+}
+
+/// Ready when the event is durable, or when the answer must not wait longer: then it is late.
+fn poll_recording(
+    client: &Client,
+    recording: &mut Recording,
+    wait: &mut Option<Wait>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    let reactor = &client.reactor;
+    if Pin::new(&mut recording.durable).poll(context).is_pending() {
+        let held = wait.get_or_insert_with(|| reactor.patience.enter(context));
+        if !reactor.patience.is_over(held, context) {
+            return Poll::Pending;
+        }
+        reactor.account.late();
+        tracing::warn!(event = %recording.id, reason = "late", "answered before its record");
+    }
+    if let Some(wait) = wait.take() {
+        reactor.patience.leave(wait);
+    }
+    let now = reactor.door.holdings.clock.now();
+    reactor.tally.took(now.saturating_duration_since(recording.began));
+    Poll::Ready(())
+}
+
+fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
+    let (reactor, clock) = (&client.reactor, &client.reactor.door.holdings.clock);
+    let (began, time) = (clock.now(), clock.wall());
+    let version = request.version();
+    let asked = Asked {
+        method: request.method(),
+        uri: request.uri(),
+        version,
+        headers: request.headers(),
+        has_body: version == Version::HTTP_2 && !request.body().is_end_stream(),
+        sni: client.tls.as_ref().map(|tls| &tls.sni),
+    };
+    let mut scratch = reactor.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+    let Scratch { ids, opened, encoded } = &mut *scratch;
+    let answers = reactor.answers(client.tls.is_some());
+    let (page, host, claims, answer) = match reactor.door.core.judge(&asked, time, opened) {
+        Judged::Click { host, claims, location } => {
+            (Page::Click, host, claims, answers.redirect(location))
+        }
+        Judged::Open { host, claims } => (Page::Open, host, claims, answers.pixel()),
+        Judged::UnknownKey if attempt == Attempt::First => {
+            let rereading = reactor.door.rereading.clone();
+            drop(scratch);
+            let again = Box::pin(async move { rereading.again().await });
+            return Stage::Rereading { again, request: Some(Box::new(request)) };
+        }
+        judged => return unrecorded(client, answers, judged, version),
+    };
+    let (method, headers) = (asked.method, asked.headers);
+    let redeemed = Redeemed { host: &host, claims: &claims, method, version, headers, time };
+    match record(client, &redeemed, began, (ids, encoded)) {
+        Some(recording) => Stage::Recording { answer: Some(answer), page, recording, wait: None },
+        None => Stage::Ready { answer: Some(answer), page },
+    }
+}
+
+/// The answers that make no event.
+fn unrecorded(client: &Client, answers: &Answers, judged: Judged<'_>, version: Version) -> Stage {
+    let door = &client.reactor.door;
+    let (page, answer) = match judged {
+        Judged::Challenge { host, token } => {
+            let authorization = (door.holdings.challenges)(&host, &token);
+            (Page::Challenge, answers.challenge(authorization))
+        }
+        Judged::Home { host } => {
+            (Page::Home, answers.home(pages::home(&host, &door.config.operator)))
+        }
+        Judged::Robots => (Page::Robots, answers.robots()),
+        Judged::Refused(refusal) => {
+            if refusal == Refusal::HasBody {
+                client.refused_body();
+            }
+            (Page::Refused, answers.refused(refusal, version))
+        }
+        _ => (Page::NotFound, answers.not_found()),
+    };
+    Stage::Ready { answer: Some(answer), page }
+}
