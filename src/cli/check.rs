@@ -11,7 +11,7 @@ use crate::disk::Disk;
 
 /// Checks a configuration file: exit 0 when a node can run from it, else 2 with every reason.
 #[derive(Args, Debug)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -19,7 +19,7 @@ pub struct CheckArgs {
 
 impl CheckArgs {
     /// Checks; returns the exit code.
-    pub fn run(self, disk: &Arc<dyn Disk>) -> u8 {
+    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> u8 {
         match place::load(&**disk, &self.config) {
             Ok(settings) => {
                 println!("{} can be served:", self.config.display());
@@ -39,7 +39,11 @@ fn summary(settings: &Settings) {
         let texts: Vec<_> = list.iter().map(ToString::to_string).collect();
         if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
     };
-    println!("  node          {} with data in {}", settings.node.name, settings.node.data.display());
+    println!(
+        "  node          {} with data in {}",
+        settings.node.name,
+        settings.node.data.display()
+    );
     println!("  https         {}", addresses(&settings.edge.https));
     println!("  http          {}", addresses(&settings.edge.http));
     println!("  admin         {}", settings.admin.listen);

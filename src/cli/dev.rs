@@ -21,7 +21,7 @@ use crate::token::{Action, Claims, Keyring, KeyringError, SealError};
 
 /// Runs a node on loopback with a throw-away CA, and prints links to click.
 #[derive(Args, Debug)]
-pub struct DevArgs {
+pub(super) struct DevArgs {
     /// Where HTTPS is answered; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     https: SocketAddr,
@@ -41,7 +41,7 @@ pub struct DevArgs {
 
 /// Why `dev` could not run.
 #[derive(Debug, Error)]
-pub enum DevError {
+pub(super) enum DevError {
     /// The folder could not be used.
     #[error("--data {}: {source}", folder.display())]
     Folder {
@@ -69,7 +69,7 @@ pub enum DevError {
 
 impl DevArgs {
     /// Runs the node until Ctrl-C.
-    pub fn run(self, disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>) -> Result<(), DevError> {
+    pub(super) fn run(self, disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>) -> Result<(), DevError> {
         for (flag, address) in [("https", self.https), ("http", self.http), ("admin", self.admin)] {
             if !address.ip().is_loopback() {
                 return Err(DevError::NotLoopback(flag, address));

@@ -17,7 +17,7 @@ use crate::journal::{
 
 /// Reads the journal: no lock is taken, so a node may be running.
 #[derive(Args, Debug)]
-pub struct JournalArgs {
+pub(super) struct JournalArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -58,7 +58,7 @@ enum Command {
 
 /// Why a journal command ended early.
 #[derive(Debug, Error)]
-pub enum JournalError {
+pub(super) enum JournalError {
     /// Reading failed.
     #[error("the journal in {} could not be read: {source}", folder.display())]
     Folder {
@@ -92,7 +92,7 @@ pub enum JournalError {
 
 impl JournalArgs {
     /// Runs the command; returns the exit code.
-    pub fn run(self, disk: &Arc<dyn Disk>) -> Result<u8, JournalError> {
+    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> Result<u8, JournalError> {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.command {
             Command::Cat { place, from, follow, positions } => {
@@ -114,10 +114,7 @@ impl JournalArgs {
     }
 }
 
-fn found(
-    disk: &Arc<dyn Disk>,
-    folder: &Path,
-) -> Result<Vec<(DirectoryId, PathBuf)>, JournalError> {
+fn found(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Vec<(DirectoryId, PathBuf)>, JournalError> {
     let wrong = |source| JournalError::Folder { folder: folder.to_owned(), source };
     let found = directories(&**disk, folder).map_err(wrong)?;
     if found.is_empty() {
@@ -222,7 +219,11 @@ fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
         report.frames(),
         report.cursor
     )?;
-    writeln!(out, "  {:>10}  {:>12}  {:<24}  {:<27}  state", "segment", "bytes", "sequences", "from")?;
+    writeln!(
+        out,
+        "  {:>10}  {:>12}  {:<24}  {:<27}  state",
+        "segment", "bytes", "sequences", "from"
+    )?;
     for segment in &report.segments {
         let sequences =
             segment.sequences.map_or("-".to_owned(), |(first, last)| format!("{first}..{last}"));

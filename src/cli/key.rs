@@ -14,7 +14,7 @@ use crate::token::{KeyError, Keyring, KeyringError};
 
 /// Makes, lists and refuses link keys. A running node sees a change by itself.
 #[derive(Args, Debug)]
-pub struct KeyArgs {
+pub(super) struct KeyArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -48,7 +48,7 @@ enum Command {
 
 /// Why a key command ended.
 #[derive(Debug, Error)]
-pub enum KeyCommandError {
+pub(super) enum KeyCommandError {
     /// `--from` is no time.
     #[error("--from: {0}")]
     From(#[from] TimeError),
@@ -65,7 +65,7 @@ pub enum KeyCommandError {
 
 impl KeyArgs {
     /// Runs the command.
-    pub fn run(self, disk: &Arc<dyn Disk>, clock: &dyn Clock) -> Result<(), KeyCommandError> {
+    pub(super) fn run(self, disk: &Arc<dyn Disk>, clock: &dyn Clock) -> Result<(), KeyCommandError> {
         let now = clock.wall();
         match self.command {
             Command::New { place } => {

@@ -16,7 +16,7 @@ use crate::token::{Action, Claims, Keyring, KeyringError, OpenError, SealError};
 
 /// Mints links and pixels, and shows what a link says.
 #[derive(Args, Debug)]
-pub struct LinkArgs {
+pub(super) struct LinkArgs {
     #[command(subcommand)]
     command: Command,
 }
@@ -96,7 +96,7 @@ struct Fields {
 
 /// Why a link command ended.
 #[derive(Debug, Error)]
-pub enum LinkError {
+pub(super) enum LinkError {
     /// `--host` is no hostname.
     #[error("--host \"{0}\" {1}")]
     Host(String, HostnameError),
@@ -128,7 +128,7 @@ pub enum LinkError {
 
 impl LinkArgs {
     /// Runs the command.
-    pub fn run(self, disk: &Arc<dyn Disk>, clock: &dyn Clock) -> Result<(), LinkError> {
+    pub(super) fn run(self, disk: &Arc<dyn Disk>, clock: &dyn Clock) -> Result<(), LinkError> {
         let now = clock.wall();
         match self.command {
             Command::Click { to, what, place } => {

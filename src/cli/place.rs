@@ -14,35 +14,33 @@ use crate::disk::Disk;
 
 /// The place of a command's keys and data.
 #[derive(Args, Clone, Debug, Default)]
-pub struct PlaceArgs {
+pub(super) struct PlaceArgs {
     /// The node's configuration file.
     #[arg(long, value_name = "FILE", conflicts_with = "data")]
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// The node's data folder; without it and --config, .waypost in the current folder.
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
 }
 
 /// What was found there.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// The data folder.
-    pub data: PathBuf,
+pub(super) struct Place {
     /// The folder of link keys.
-    pub keys: PathBuf,
+    pub(super) keys: PathBuf,
     /// The journal's folder.
-    pub journal: PathBuf,
+    pub(super) journal: PathBuf,
     /// Scheme, host pattern and port of printed links.
-    pub base: String,
+    pub(super) base: String,
     /// The path prefix of click links.
-    pub click_prefix: String,
+    pub(super) click_prefix: String,
     /// The path prefix of open pixels.
-    pub open_prefix: String,
+    pub(super) open_prefix: String,
 }
 
 /// Why a place could not be found out.
 #[derive(Debug, Error)]
-pub enum PlaceError {
+pub(super) enum PlaceError {
     /// The configuration file cannot be served.
     #[error("{0}")]
     Problems(Problems),
@@ -58,7 +56,7 @@ pub enum PlaceError {
 
 impl PlaceArgs {
     /// Finds out the place; says so on standard error when it is the default.
-    pub fn resolve(&self, disk: &Arc<dyn Disk>) -> Result<Place, PlaceError> {
+    pub(super) fn resolve(&self, disk: &Arc<dyn Disk>) -> Result<Place, PlaceError> {
         if let Some(file) = &self.config {
             return Ok(Place::of(&load(&**disk, file)?));
         }
@@ -80,7 +78,6 @@ impl PlaceArgs {
 impl Place {
     fn of(settings: &Settings) -> Self {
         Self {
-            data: settings.node.data.clone(),
             keys: settings.links.keys.clone(),
             journal: settings.journal.directory.clone(),
             base: settings.links.base.clone(),
@@ -91,10 +88,10 @@ impl Place {
 }
 
 /// Reads and validates a configuration file.
-pub fn load(disk: &dyn Disk, file: &Path) -> Result<Settings, PlaceError> {
+pub(super) fn load(disk: &dyn Disk, file: &Path) -> Result<Settings, PlaceError> {
     let unreadable = |source| PlaceError::Unreadable { file: file.to_owned(), source };
     Settings::load(disk, file).map_err(unreadable)?.map_err(PlaceError::Problems)
 }
 
 /// The folder that `waypost dev` keeps in the current one.
-pub const DEV_FOLDER: &str = ".waypost";
+pub(super) const DEV_FOLDER: &str = ".waypost";

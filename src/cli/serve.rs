@@ -14,7 +14,7 @@ use crate::server::{self, Extras, ServeError, World};
 
 /// Runs a node until SIGTERM or SIGINT. SIGHUP has it read certificates and keys again.
 #[derive(Args, Debug)]
-pub struct ServeArgs {
+pub(super) struct ServeArgs {
     /// The configuration file; config/waypost.toml tells every key.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
@@ -22,7 +22,7 @@ pub struct ServeArgs {
 
 /// Why a node could not be run.
 #[derive(Debug, Error)]
-pub enum ServeCommandError {
+pub(super) enum ServeCommandError {
     /// The configuration cannot be served.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -33,7 +33,7 @@ pub enum ServeCommandError {
 
 impl ServeArgs {
     /// Runs the node.
-    pub fn run(
+    pub(super) fn run(
         self,
         disk: &Arc<dyn Disk>,
         clock: &Arc<dyn Clock>,

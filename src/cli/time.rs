@@ -6,11 +6,13 @@ use crate::clock::Timestamp;
 
 /// A text that is no time.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("\"{0}\" is no time, expected one such as 2026-11-23T12:00:00Z, or a day in UTC such as 2026-11-23")]
-pub struct TimeError(String);
+#[error(
+    "\"{0}\" is no time, expected one such as 2026-11-23T12:00:00Z, or a day in UTC such as 2026-11-23"
+)]
+pub(super) struct TimeError(String);
 
 /// Reads an RFC 3339 time, or a day, which begins at midnight UTC.
-pub fn moment(text: &str) -> Result<Timestamp, TimeError> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, TimeError> {
     let wrong = || TimeError(text.to_owned());
     let time: jiff::Timestamp = if text.len() == "2026-11-23".len() {
         format!("{text}T00:00:00Z").parse().map_err(|_| wrong())?

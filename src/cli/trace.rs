@@ -7,7 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::config::{Form, Level, Trace};
 
 /// Starts tracing for the process.
-pub fn begin(trace: &Trace) {
+pub(super) fn begin(trace: &Trace) {
     let level = match trace.level {
         Level::Error => LevelFilter::ERROR,
         Level::Warn => LevelFilter::WARN,

@@ -55,9 +55,8 @@ fn written(text: &str, value: &Spanned<DeValue<'_>>) -> Written {
     let span = value.span();
     let inner = match value.get_ref() {
         DeValue::String(string) => Value::Text(string.to_string()),
-        DeValue::Integer(integer) => {
-            i64::from_str_radix(integer.as_str(), integer.radix()).map_or(Value::Other, Value::Integer)
-        }
+        DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
+            .map_or(Value::Other, Value::Integer),
         DeValue::Array(items) => {
             Value::List(items.iter().map(|item| written(text, item)).collect())
         }

@@ -72,7 +72,8 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     section.take("park", &mut edge.park, duration);
     section.take("write", &mut edge.write, duration);
     section.take("streams", &mut edge.streams, |written, base| {
-        whole(written, base).and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
+        whole(written, base)
+            .and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
     });
     section.take("connections", &mut edge.connections, whole);
     section.take("per_address", &mut edge.per_address, whole);
@@ -95,11 +96,8 @@ fn tls(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished:
     section.take("cache", &mut tls.cache, count);
     for (line, table) in section.tables("certificate") {
         let mut certificate = Section::of("tls.certificate", line, table, base);
-        let mut files = CertificateFiles {
-            hosts: Vec::new(),
-            chain: PathBuf::new(),
-            key: PathBuf::new(),
-        };
+        let mut files =
+            CertificateFiles { hosts: Vec::new(), chain: PathBuf::new(), key: PathBuf::new() };
         certificate.take("hosts", &mut files.hosts, hosts);
         certificate.take("chain", &mut files.chain, path);
         certificate.take("key", &mut files.key, path);

@@ -12,8 +12,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
     while !rest.is_empty() {
         let (number, unit, after) = split(rest).ok_or_else(wrong)?;
-        let (_, nanos) =
-            DURATION_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        let (_, nanos) = DURATION_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
         let part = number.checked_mul(*nanos).ok_or_else(|| "is too long".to_owned())?;
         sum += Duration::from_nanos(part);
         rest = after;

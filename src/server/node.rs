@@ -141,9 +141,8 @@ impl Node {
         door.watch(drain);
         parts.certificates.watch(drain);
         keys::watch(parts.keyring.clone(), settings.links.reload, drain);
-        let appenders =
-            reactors::start(&door, sockets, &node.journal, &node.metrics, drain, grace)
-                .map_err(ServeError::Thread)?;
+        let appenders = reactors::start(&door, sockets, &node.journal, &node.metrics, drain, grace)
+            .map_err(ServeError::Thread)?;
         let mut running = Running {
             https: bound.https,
             http: bound.http,
@@ -186,6 +185,7 @@ impl Node {
             readiness: self.readiness.clone(),
             token,
             socket: running.socket.clone(),
+            disk: Arc::clone(&world.disk),
             recent: is_dev.then(|| recent.clone()),
             sample: extras.sample.map(|sample| sample(running)),
             reload_keys: Arc::new(move || keyring.reload().map_err(|error| error.to_string())),

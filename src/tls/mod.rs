@@ -9,6 +9,7 @@ mod certificates;
 mod config;
 mod files;
 mod protocol;
+mod single;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -17,4 +18,5 @@ pub use authority::{AuthorityError, ThrowawayAuthority};
 pub use certificates::{Certificates, Miss, StartError};
 pub use config::{CertificateFiles, Config, Version};
 pub use files::FilesError;
+pub use single::single;
 pub use verify::Unusable;

@@ -1,0 +1,155 @@
+//! The door's listeners.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use rustls::ServerConfig;
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::access::Rules;
+use super::secure::Secure;
+use super::{Config, Readiness, Recent, Sample, routes};
+use crate::disk::Disk;
+use crate::drain::Drain;
+use crate::metrics::Metrics;
+
+/// Reads the link keys again; true when something changed. Blocks.
+pub type ReloadKeys = Arc<dyn Fn() -> Result<bool, String> + Send + Sync>;
+
+/// What the door shows and changes.
+pub struct Parts {
+    /// What the process counts.
+    pub metrics: Metrics,
+    /// Whether it can answer.
+    pub readiness: Readiness,
+    /// The bearer token.
+    pub token: Option<Vec<u8>>,
+    /// Where the Unix socket goes.
+    pub socket: PathBuf,
+    /// The file system that a dead process's socket is removed from.
+    pub disk: Arc<dyn Disk>,
+    /// The last events, which only `dev` keeps.
+    pub recent: Option<Recent>,
+    /// The sample mail, which only `dev` shows.
+    pub sample: Option<Sample>,
+    /// Reads the link keys again.
+    pub reload_keys: ReloadKeys,
+    /// The certificate, needed beyond loopback.
+    pub tls: Option<Arc<ServerConfig>>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+/// The operator's door, bound.
+#[derive(Debug)]
+pub struct Door {
+    tcp: TcpListener,
+    unix: UnixListener,
+    address: SocketAddr,
+    hosts: Vec<String>,
+    parts: Parts,
+}
+
+/// Why the door could not be bound: the operator's to mend.
+#[derive(Debug, Error)]
+pub enum BindError {
+    /// The address could not be bound.
+    #[error("{address} could not be bound: {source}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process answers on the socket.
+    #[error("{} is in use: another node runs on this data folder", .0.display())]
+    InUse(PathBuf),
+    /// The socket could not be made.
+    #[error("{} could not be made: {source}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Door {
+    /// Binds the address and the socket. Must be called on a runtime.
+    pub fn bind(config: &Config, parts: Parts) -> Result<Self, BindError> {
+        let wrong = |source| BindError::Address { address: config.listen, source };
+        let tcp = StdTcpListener::bind(config.listen).map_err(wrong)?;
+        tcp.set_nonblocking(true).map_err(wrong)?;
+        let tcp = TcpListener::from_std(tcp).map_err(wrong)?;
+        let address = tcp.local_addr().map_err(wrong)?;
+        let unix = unix(&parts.socket, &*parts.disk)?;
+        Ok(Self { tcp, unix, address, hosts: config.hosts.clone(), parts })
+    }
+
+    /// Where it was bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until the drain begins, then finishes what is in progress.
+    pub fn serve(self, drain: &Drain) {
+        let Self { tcp, unix, address, hosts, mut parts } = self;
+        let rules = Arc::new(Rules::new(address, hosts, parts.token.take()));
+        let (socket, disk, tls) = (parts.socket.clone(), Arc::clone(&parts.disk), parts.tls.take());
+        let (outside, inside) = routes::routers(parts, rules);
+        match tls {
+            Some(config) => {
+                let (secure, accepting) = Secure::new(tcp, config, address, drain.clone());
+                drain.spawn(accepting);
+                drain.spawn(answer(secure, outside, drain.clone()));
+            }
+            None => drain.spawn(answer(tcp, outside, drain.clone())),
+        }
+        let ending = drain.clone();
+        drain.spawn(async move {
+            answer(unix, inside, ending).await;
+            if let Err(error) = disk.remove(&socket) {
+                tracing::debug!(%error, "the socket was gone already");
+            }
+        });
+    }
+}
+
+async fn answer<L>(listener: L, router: Router, drain: Drain)
+where
+    L: axum::serve::Listener,
+    L::Addr: fmt::Debug,
+{
+    let ending = drain.clone();
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(async move { ending.ending().await });
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "the operator's door closed");
+    }
+}
+
+/// Binds the socket. One that a dead process left is replaced; one that answers is not.
+fn unix(path: &Path, disk: &dyn Disk) -> Result<UnixListener, BindError> {
+    let wrong = |source| BindError::Socket { path: path.to_owned(), source };
+    if UnixStream::connect(path).is_ok() {
+        return Err(BindError::InUse(path.to_owned()));
+    }
+    match disk.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(wrong(error)),
+        _ => {}
+    }
+    // The folder is ours alone (mode 0700), so nobody else reaches the socket.
+    let listener = StdUnixListener::bind(path).map_err(wrong)?;
+    listener.set_nonblocking(true).map_err(wrong)?;
+    UnixListener::from_std(listener).map_err(wrong)
+}
