@@ -103,7 +103,7 @@ async fn ready(State(parts): State<Arc<Parts>>, Query(asked): Query<Strictness>)
     let not_ready = parts.readiness.reasons();
     let degraded = parts.metrics.degraded.reasons();
     let is_strict = asked.strict.is_some_and(|strict| strict != "0");
-    let is_ready = not_ready.is_empty() && !(is_strict && !degraded.is_empty());
+    let is_ready = not_ready.is_empty() && (!is_strict || degraded.is_empty());
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": is_ready, "not_ready": not_ready, "degraded": degraded });
     object(status, &body)

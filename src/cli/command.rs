@@ -35,7 +35,7 @@ enum Command {
     /// Make, list and refuse the keys that seal links.
     Key(KeyArgs),
     /// Mint links and pixels, and show what a link says.
-    Link(LinkArgs),
+    Link(Box<LinkArgs>),
     /// Read the journal of events.
     Journal(JournalArgs),
 }

@@ -81,6 +81,7 @@ impl DevArgs {
         settings.edge.https = vec![self.https];
         settings.edge.http = vec![self.http];
         settings.admin.listen = self.admin;
+        settings.links.base = format!("http://{{host}}:{}", self.http.port());
         let now = clock.wall();
         let keyring = Keyring::load(Arc::clone(disk), &settings.links.keys)?;
         if keyring.sealing_key(now).is_none() {

@@ -226,8 +226,8 @@ fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     )?;
     for segment in &report.segments {
         let sequences =
-            segment.sequences.map_or("-".to_owned(), |(first, last)| format!("{first}..{last}"));
-        let from = segment.times.map_or("-".to_owned(), |(first, _)| first.to_string());
+            segment.sequences.map_or_else(nothing, |(first, last)| format!("{first}..{last}"));
+        let from = segment.times.map_or_else(nothing, |(first, _)| first.to_string());
         let (number, bytes, state) = (segment.number, segment.bytes, segment.condition.name());
         writeln!(out, "  {number:>10}  {bytes:>12}  {sequences:<24}  {from:<27}  {state}")?;
     }
@@ -235,6 +235,11 @@ fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "  fault: {fault}")?;
     }
     Ok(())
+}
+
+/// Stands where there is nothing to show.
+fn nothing() -> String {
+    "-".to_owned()
 }
 
 fn object(report: &Report) -> Value {

@@ -65,7 +65,11 @@ pub(super) enum KeyCommandError {
 
 impl KeyArgs {
     /// Runs the command.
-    pub(super) fn run(self, disk: &Arc<dyn Disk>, clock: &dyn Clock) -> Result<(), KeyCommandError> {
+    pub(super) fn run(
+        self,
+        disk: &Arc<dyn Disk>,
+        clock: &dyn Clock,
+    ) -> Result<(), KeyCommandError> {
         let now = clock.wall();
         match self.command {
             Command::New { place } => {
@@ -119,7 +123,7 @@ fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
     }
     println!("{:<8}  {:<27}  {:<15}  refused from", "id", "created", "state");
     for (id, created, refused) in keys {
-        let from = refused.map_or("-".to_owned(), |from| from.to_string());
+        let from = refused.map_or_else(|| "-".to_owned(), |from| from.to_string());
         println!("{id:<8}  {created:<27}  {:<15}  {from}", state(id, refused));
     }
 }

@@ -118,9 +118,9 @@ pub(super) fn admin_token(
 }
 
 fn address_key(settings: &Settings, world: &World) -> Result<Option<AddressKey>, ServeError> {
-    let file = match (&settings.events.address_key_file, settings.events.address) {
-        (Some(file), AddressForm::Hashed) => file,
-        _ => return Ok(None),
+    let named = &settings.events.address_key_file;
+    let (Some(file), AddressForm::Hashed) = (named, settings.events.address) else {
+        return Ok(None);
     };
     let key = AddressKey::parse(&secret(file, world)?);
     key.map(Some).map_err(|source| ServeError::AddressKey { file: file.clone(), source })

@@ -10,4 +10,4 @@ mod reactors;
 
 pub use build::ServeError;
 pub use feed::EachEvent;
-pub use node::{Ended, Extras, Running, World, serve};
+pub use node::{Ended, Extras, MakeSample, Running, World, serve};

@@ -39,10 +39,13 @@ pub struct Extras {
     /// Names that a throw-away authority answers for.
     pub throwaway: Vec<Hostname>,
     /// Makes the page that shows a sample mail, once addresses are known.
-    pub sample: Option<Box<dyn FnOnce(&Running) -> Sample + Send>>,
+    pub sample: Option<MakeSample>,
     /// Told of each event as it becomes durable.
     pub each_event: Option<EachEvent>,
 }
+
+/// Makes the sample page for a node whose addresses are known.
+pub type MakeSample = Box<dyn FnOnce(&Running) -> Sample + Send>;
 
 impl fmt::Debug for Extras {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,6 +204,12 @@ impl Node {
     }
 
     fn node_file(&self, settings: &Settings, running: &Running, world: &World) -> NodeFile {
+        // A base with port 0 means the port that plain HTTP was given.
+        let port = running.http.first().map_or(0, SocketAddr::port);
+        let base = match settings.links.base.strip_suffix(":0") {
+            Some(front) => format!("{front}:{port}"),
+            None => settings.links.base.clone(),
+        };
         NodeFile {
             pid: std::process::id(),
             started: world.clock.wall().to_string(),
@@ -210,7 +219,7 @@ impl Node {
             admin: running.admin,
             socket: running.socket.clone(),
             links: admin::Links {
-                base: settings.links.base.clone(),
+                base,
                 click_prefix: settings.edge.click_prefix.clone(),
                 open_prefix: settings.edge.open_prefix.clone(),
             },

@@ -88,7 +88,7 @@ impl Key {
     pub fn file(&self) -> Zeroizing<Vec<u8>> {
         let mut file = KeyFile {
             id: self.id.to_string(),
-            secret: URL_SAFE_NO_PAD.encode(&*self.secret),
+            secret: URL_SAFE_NO_PAD.encode(*self.secret),
             created: self.created.to_string(),
             refused_from: self.refused_from.map(|time| time.to_string()),
         };
