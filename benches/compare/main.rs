@@ -1,0 +1,159 @@
+//! waypost beside its peers: one run, one client, CPU time of the server's processes for each
+//! request.
+//!
+//! `cargo bench --bench compare -- --rounds 5 --seconds 3 --only cold,warm-h1`
+//!
+//! Each round runs every piece of work against every server in turn, so that whatever else the
+//! machine does falls on all of them alike. The yardstick is **bare**: hyper and rustls answering
+//! a constant, and nothing else. Absolute figures are of one machine on one day; the ratios to
+//! bare are what holds. Servers must agree on TLS version, cipher suite, key exchange and ALPN,
+//! or the work is void; a data folder in memory voids every figure of waypost, since a sync
+//! costs nothing there.
+
+#![expect(clippy::disallowed_methods, reason = "a bench starts processes, threads and clocks")]
+
+mod bare;
+mod client;
+mod frames;
+mod identity;
+mod idle;
+mod load;
+mod nginx;
+mod process;
+mod server;
+mod table;
+mod waypost;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use identity::Identity;
+use server::{Kind, Server};
+use table::Table;
+use work::Work;
+
+/// What a run measures.
+#[derive(Debug, Parser)]
+#[command(name = "compare")]
+struct Arguments {
+    /// Interleaved rounds; figures are medians over them.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds that each piece of work is measured for, in each round and on each server.
+    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    seconds: f64,
+    /// Pieces of work.
+    #[arg(long, value_delimiter = ',', default_value = "cold,cold-mlkem,warm-h1,warm-h2,idle")]
+    only: Vec<String>,
+    /// Servers.
+    #[arg(long, value_delimiter = ',', default_value = "bare,nginx,waypost")]
+    servers: Vec<Kind>,
+    /// Folder for the servers' files, on a real disk; without it, one under the target folder.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// What `cargo bench` says to every bench.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> ExitCode {
+    if let Some(outcome) = bare::run_if_child() {
+        return told(outcome);
+    }
+    let arguments = Arguments::parse();
+    if !arguments.bench {
+        println!("compare measures only under `cargo bench --bench compare`");
+        return ExitCode::SUCCESS;
+    }
+    told(compare(&arguments))
+}
+
+fn told(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("compare: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(arguments: &Arguments) -> Result<(), String> {
+    let (works, with_idle) = works(&arguments.only)?;
+    raise_descriptors()?;
+    let root = match &arguments.data {
+        Some(folder) => folder.clone(),
+        None => Path::new(env!("CARGO_TARGET_TMPDIR")).join("compare"),
+    };
+    std::fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
+    let folder = tempfile::tempdir_in(&root).map_err(|error| error.to_string())?;
+    let identity = Identity::make(folder.path())?;
+    let mut table = Table::new(process::file_system(folder.path())?);
+
+    if !works.is_empty() {
+        let mut servers = Vec::new();
+        for kind in &arguments.servers {
+            match Server::start(*kind, &identity, folder.path()) {
+                Ok(server) => servers.push(server),
+                Err(reason) => table.absent(*kind, reason),
+            }
+        }
+        for round in 1..=arguments.rounds {
+            for work in &works {
+                for server in &servers {
+                    eprint!("\rround {round} {work} {:<20}", server.kind);
+                    let length = Duration::from_secs_f64(arguments.seconds);
+                    table.add(*work, server.kind, load::run(*work, server, &identity, length));
+                }
+            }
+        }
+        eprintln!();
+    }
+    if with_idle {
+        for kind in &arguments.servers {
+            for protocol in [work::Protocol::Http1, work::Protocol::Http2] {
+                // A fresh process: memory that earlier load left free would hide what idles.
+                let Ok(server) = Server::start(*kind, &identity, folder.path()) else { continue };
+                eprint!("\ridle {protocol} {kind:<20}");
+                table.add_idle(protocol, *kind, idle::measure(&server, &identity, protocol));
+            }
+        }
+        eprintln!();
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn works(names: &[String]) -> Result<(Vec<Work>, bool), String> {
+    let mut works = Vec::new();
+    let mut with_idle = false;
+    for name in names {
+        match Work::ALL.into_iter().find(|work| work.to_string() == *name) {
+            Some(work) => works.push(work),
+            None if name == "idle" => with_idle = true,
+            None => {
+                let known = Work::ALL.map(|work| work.to_string()).join(", ");
+                return Err(format!("--only {name}: expected some of {known}, idle"));
+            }
+        }
+    }
+    Ok((works, with_idle))
+}
+
+/// Thousands of idle connections need descriptors, here and in the children that inherit it.
+fn raise_descriptors() -> Result<(), String> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+        .map_err(|error| format!("raising the limit of descriptors: {error}"))
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    // Above it a server's header compression table would begin to forget what the client counts.
+    if (0.05..=30.0).contains(&seconds) { Ok(seconds) } else { Err("expected 0.05 to 30".into()) }
+}
