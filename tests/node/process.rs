@@ -1,0 +1,298 @@
+//! A node as a process: started, asked, killed, started again.
+
+use std::env;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::authority::Authority;
+use super::client::Client;
+use super::product::Mint;
+
+/// What a node is to be.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// The names it has certificates for.
+    pub hosts: Vec<String>,
+    /// Lines for the section `[edge]`.
+    pub edge: String,
+    /// Lines for the section `[journal]`.
+    pub journal: String,
+    /// Further sections.
+    pub more: String,
+    /// What runs it.
+    pub program: Program,
+}
+
+/// What runs a node.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Program {
+    /// `waypost serve`.
+    #[default]
+    Product,
+    /// This test binary again, with only this ignored test of it, which finds the configuration
+    /// by [`Setup::configuration`].
+    Own(&'static str),
+}
+
+/// A node in a folder of its own, with certificates of its own authority. Killed when dropped.
+pub struct Node {
+    folder: TempDir,
+    program: Program,
+    authority: Authority,
+    mint: Mint,
+    running: Option<Running>,
+}
+
+struct Running {
+    child: Child,
+    addresses: Addresses,
+}
+
+#[derive(Clone, Debug)]
+struct Addresses {
+    https: Vec<SocketAddr>,
+    http: Vec<SocketAddr>,
+    admin: SocketAddr,
+}
+
+impl Setup {
+    /// A node for these names.
+    pub fn of(hosts: &[&str]) -> Self {
+        Self { hosts: hosts.iter().map(|host| (*host).to_owned()).collect(), ..Self::default() }
+    }
+
+    /// In a process that [`Program::Own`] started: the configuration file.
+    pub fn configuration() -> PathBuf {
+        env::var(CONFIGURATION).expect("started by a test").into()
+    }
+}
+
+impl Node {
+    /// Starts a node; returns once it is ready.
+    pub fn start(setup: &Setup) -> Self {
+        // Under the target folder, which is on a disk where /tmp may be memory.
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let authority = Authority::new();
+        let configuration = configuration(setup, &authority, folder.path());
+        fs::write(folder.path().join("waypost.toml"), configuration).unwrap();
+        let mint = Mint::new(&folder.path().join("data/keys"));
+        let program = setup.program;
+        let mut node = Self { folder, program, authority, mint, running: None };
+        node.restart();
+        node
+    }
+
+    /// Starts the node again in the same folder, after [`Node::kill`] or [`Node::terminate`];
+    /// returns once it is ready.
+    pub fn restart(&mut self) {
+        assert!(self.running.is_none(), "the node still runs");
+        let mut command = match self.program {
+            Program::Product => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+                command.arg("serve").arg("--config").arg(self.configuration());
+                command
+            }
+            Program::Own(test) => {
+                let mut command = Command::new(env::current_exe().unwrap());
+                command.args(["--ignored", "--exact", test, "--nocapture"]);
+                command.env(CONFIGURATION, self.configuration());
+                command
+            }
+        };
+        let traces = OpenOptions::new().create(true).append(true).open(self.traces()).unwrap();
+        let stdin = Stdio::null();
+        let child = command.stdin(stdin).stdout(Stdio::null()).stderr(traces).spawn().unwrap();
+        // From here on the child is killed whatever happens.
+        let unknown =
+            Addresses { https: vec![], http: vec![], admin: SocketAddr::from(([0; 4], 0)) };
+        self.running = Some(Running { child, addresses: unknown });
+        let addresses = self.ready();
+        self.running.as_mut().unwrap().addresses = addresses;
+    }
+
+    /// Ends the node at once, as `kill -9` does.
+    pub fn kill(&mut self) {
+        let mut running = self.running.take().expect("the node runs");
+        running.child.kill().unwrap();
+        running.child.wait().unwrap();
+    }
+
+    /// Asks the node to end, as an operator does, and waits for it.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let running = self.running.as_mut().expect("the node runs");
+        let process = Pid::from_child(&running.child);
+        kill_process(process, Signal::TERM).unwrap();
+        let status = poll("the node ends", || running.child.try_wait().unwrap());
+        self.running = None;
+        status
+    }
+
+    /// Where HTTPS is answered.
+    pub fn https(&self) -> SocketAddr {
+        self.addresses().https[0]
+    }
+
+    /// Where plain HTTP is answered.
+    pub fn http(&self) -> SocketAddr {
+        self.addresses().http[0]
+    }
+
+    /// Where the operator's door is.
+    pub fn admin(&self) -> SocketAddr {
+        self.addresses().admin
+    }
+
+    /// The process.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("the node runs").child.id()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The configuration file.
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.path().join("waypost.toml")
+    }
+
+    /// Mints links that this node opens.
+    pub fn mint(&self) -> &Mint {
+        &self.mint
+    }
+
+    /// A client that trusts this node's certificates.
+    pub fn client(&self) -> Client {
+        Client::new(self.authority.root())
+    }
+
+    /// What the operator's door answers to a GET: status and body.
+    pub fn ask_admin(&self, path: &str) -> (u16, String) {
+        get(self.admin(), path).unwrap_or_else(|| panic!("{path}\n{}", self.told()))
+    }
+
+    /// Everything that was recorded, one JSON object a line. The node may run.
+    pub fn events(&self) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_waypost"))
+            .args(["journal", "cat", "--config"])
+            .arg(self.configuration())
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "journal cat: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What the node said on standard error, since it was first started.
+    pub fn told(&self) -> String {
+        fs::read_to_string(self.traces()).unwrap_or_default()
+    }
+
+    fn traces(&self) -> PathBuf {
+        self.folder.path().join("traces")
+    }
+
+    fn addresses(&self) -> &Addresses {
+        &self.running.as_ref().expect("the node runs").addresses
+    }
+
+    /// Waits until the process that was just started says where it listens, and that it is ready.
+    fn ready(&mut self) -> Addresses {
+        let (file, told) = (self.data().join("node.json"), self.traces());
+        let child = &mut self.running.as_mut().unwrap().child;
+        poll("the node is ready", || {
+            if let Some(status) = child.try_wait().unwrap() {
+                let told = fs::read_to_string(&told).unwrap_or_default();
+                panic!("the node ended with {status}\n{told}");
+            }
+            // The file of a process that was killed is still there.
+            let addresses = addresses(&file, child.id())?;
+            (get(addresses.admin, "/readyz")?.0 == 200).then_some(addresses)
+        })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(mut running) = self.running.take() {
+            drop(running.child.kill());
+            drop(running.child.wait());
+        }
+        if std::thread::panicking() {
+            eprintln!("the node said:\n{}", self.told());
+        }
+    }
+}
+
+fn configuration(setup: &Setup, authority: &Authority, folder: &Path) -> String {
+    let Setup { hosts, edge, journal, more, .. } = setup;
+    let data = folder.join("data");
+    let mut text = format!(
+        "[node]\ndata = {data:?}\nname = \"{NAME}\"\n\n\
+         [edge]\nhttps = [\"127.0.0.1:0\"]\nhttp = [\"127.0.0.1:0\"]\n{edge}\n\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n\n\
+         [journal]\n{journal}\n\n{more}\n"
+    );
+    for host in hosts {
+        let files = authority.issue(host, folder);
+        let (chain, key) = (files.chain, files.key);
+        text += &format!(
+            "\n[[tls.certificate]]\nhosts = [{host:?}]\nchain = {chain:?}\nkey = {key:?}\n"
+        );
+    }
+    text
+}
+
+/// What `node.json` tells of the process `process`; `None` while there is no such file.
+fn addresses(file: &Path, process: u32) -> Option<Addresses> {
+    let told: Value = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
+    if told["pid"] != process {
+        return None;
+    }
+    let address = |value: &Value| value.as_str()?.parse().ok();
+    let addresses = |value: &Value| value.as_array()?.iter().map(address).collect::<Option<_>>();
+    Some(Addresses {
+        https: addresses(&told["https"])?,
+        http: addresses(&told["http"])?,
+        admin: address(&told["admin"])?,
+    })
+}
+
+/// A GET over plain HTTP: status and body. `None` when nobody answers.
+fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// Asks again and again until there is an answer; panics when [`PATIENCE`] ends.
+fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// The name that every node gives itself in its events.
+pub const NAME: &str = "node-under-test";
+const CONFIGURATION: &str = "WAYPOST_TEST_CONFIGURATION";
+const PATIENCE: Duration = Duration::from_secs(20);
