@@ -1,0 +1,88 @@
+//! Promise P1 under `kill -9`: what was acknowledged is recorded, once, as it was asked.
+
+#![allow(clippy::disallowed_methods, reason = "a test reads clocks and starts threads")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod node;
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use node::serve_on;
+use node::traffic::{Minted, Traffic};
+use node::{Click, Judge, LyingDisk, NAME, Node, Program, Protocol, Random, Setup, Verdict};
+use tokio::sync::watch;
+
+#[test]
+fn every_acknowledged_click_is_recorded_once_through_ten_kills() {
+    let verdict = clicks_through_kills(Program::Product);
+    assert!(verdict.is_exact(), "{verdict}");
+    assert!(verdict.acknowledged > CLICKS / 2, "{verdict}");
+}
+
+/// The control: a check that cannot see loss proves nothing.
+#[test]
+fn a_node_that_answers_before_it_writes_is_found_out() {
+    let verdict = clicks_through_kills(Program::Own("lying_node"));
+    assert!(verdict.missing > 0, "{verdict}");
+    assert_eq!(verdict.spurious, 0, "{verdict}");
+}
+
+#[test]
+#[ignore = "the process of a_node_that_answers_before_it_writes_is_found_out"]
+fn lying_node() {
+    let configuration = Setup::configuration();
+    let journal = configuration.with_file_name("data").join("journal");
+    serve_on(Arc::new(LyingDisk::new(&journal)), &configuration);
+}
+
+/// Sends [`CLICKS`] to a node that is killed and restarted [`KILLS`] times meanwhile, ends it in
+/// order, and judges its journal.
+fn clicks_through_kills(program: Program) -> Verdict {
+    let mut random = Random::from_environment();
+    // Small segments, so that kills fall on their boundaries too; the longest wait, so that no
+    // answer is given up on as late.
+    let journal =
+        "segment = \"1MiB\"\nretention_size = \"1GiB\"\nanswer_within = \"1.9s\"".to_owned();
+    let mut node = Node::start(&Setup { journal, program, ..Setup::of(&[HOST]) });
+    let clicks = mint(&node, &mut random);
+    let (address, addresses) = watch::channel(Some(node.https()));
+    let traffic = Arc::new(Traffic::new(node.client(), HOST, clicks, addresses, Judge::new(NAME)));
+    let sending = thread::spawn({
+        let traffic = Arc::clone(&traffic);
+        move || traffic.run()
+    });
+    for moment in random.moments(KILLS, CLICKS * 9 / 10) {
+        let begun = Instant::now();
+        while traffic.answered() < moment && !sending.is_finished() {
+            assert!(begun.elapsed() < PATIENCE, "{} of {CLICKS} clicks", traffic.answered());
+            thread::yield_now();
+        }
+        address.send_replace(None);
+        node.kill();
+        node.restart();
+        address.send_replace(Some(node.https()));
+    }
+    sending.join().unwrap();
+    assert!(node.terminate().success(), "{}", node.told());
+    let verdict = traffic.into_judge().judge(node.events().lines());
+    println!("{verdict}");
+    verdict
+}
+
+fn mint(node: &Node, random: &mut Random) -> Vec<Minted> {
+    let mut minted = Vec::with_capacity(CLICKS);
+    for serial in 0..CLICKS {
+        let protocol = random.pick(&[Protocol::Http1, Protocol::Http2]);
+        let click = Click::random(random, serial, HOST, protocol);
+        let token = node.mint().token(&click);
+        minted.push(Minted { click, token });
+    }
+    minted
+}
+
+const HOST: &str = "trk.example.com";
+const CLICKS: usize = 20_000;
+const KILLS: usize = 10;
+const PATIENCE: Duration = Duration::from_secs(60);
