@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -50,3 +51,7 @@ pub(super) async fn serve(reactor: Arc<Reactor>, opened: Opened) {
     }
     drop(place);
 }
+
+/// How long a connection without a request may go on once the drain has begun: as long as a
+/// request takes that is on its way.
+pub(super) const LAST_CALL: Duration = Duration::from_secs(1);

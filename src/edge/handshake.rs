@@ -4,11 +4,12 @@ use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::client::Tls;
+use super::connection::LAST_CALL;
 use super::door::Reactor;
 use super::measures::{Deadline, Handshake};
 use crate::hostname::Hostname;
@@ -22,11 +23,13 @@ pub(super) async fn shake(
     opened: Instant,
 ) -> Option<(Box<TlsStream<TcpStream>>, Tls)> {
     let deadline = opened + reactor.door.config.handshake;
-    let result = timeout_at(deadline, attempt(reactor, tcp)).await;
-    let shaken = result.unwrap_or_else(|_| {
-        reactor.tally.closed(Deadline::Handshake);
-        Err(Handshake::TimedOut)
-    });
+    let shaken = tokio::select! {
+        result = timeout_at(deadline, attempt(reactor, tcp)) => result.unwrap_or_else(|_| {
+            reactor.tally.closed(Deadline::Handshake);
+            Err(Handshake::TimedOut)
+        }),
+        () = last_call(reactor) => Err(Handshake::TimedOut),
+    };
     match shaken {
         Ok((stream, tls)) => {
             let result = if tls.is_resumed { Handshake::Resumed } else { Handshake::Full };
@@ -38,6 +41,16 @@ pub(super) async fn shake(
             None
         }
     }
+}
+
+/// Resolves a while after the drain has begun: a hello that is on its way is still answered, and a
+/// silent peer does not keep the process.
+async fn last_call(reactor: &Reactor) {
+    let ended = reactor.ended.notified();
+    if !reactor.is_ending() {
+        ended.await;
+    }
+    sleep(LAST_CALL).await;
 }
 
 async fn attempt(

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::client::Client;
+use super::connection::LAST_CALL;
 use super::linger::close;
 use super::measures::{Deadline, Standing, State};
 use super::pace::{Pace, Step};
@@ -82,7 +83,8 @@ enum End {
 
 async fn drive(connection: &mut Connection, client: &Client, pace: &mut Pace) -> End {
     let reactor = &client.reactor;
-    let mut driver = Driver { client, pace, requests: client.requests(), is_ending: false };
+    let requests = client.requests();
+    let mut driver = Driver { client, pace, requests, is_ending: false, is_last: false };
     let mut tick = pin!(sleep_until(Instant::now() + driver.pace.tick()));
     let mut ended = pin!(reactor.ended.notified());
     // Only registered: whether it was told is read from a flag, since this is polled often.
@@ -105,6 +107,8 @@ struct Driver<'a> {
     /// Requests before hyper's half was made.
     requests: u32,
     is_ending: bool,
+    /// Whether hyper was told that no other request will be taken.
+    is_last: bool,
 }
 
 impl Driver<'_> {
@@ -120,6 +124,10 @@ impl Driver<'_> {
         if !self.is_ending && self.client.reactor.is_ending() {
             self.is_ending = true;
             tick.as_mut().reset(Instant::now() + LAST_CALL);
+        }
+        // hyper would close a connection that has not asked yet, with its request on the way.
+        if self.is_ending && !self.is_last && self.client.requests() != self.requests {
+            self.is_last = true;
             Pin::new(&mut *connection).graceful_shutdown();
             if let Poll::Ready(result) = connection.poll_without_shutdown(context) {
                 return Poll::Ready(self.finished(result));
@@ -185,5 +193,3 @@ async fn wait(client: &Client, stream: &Stream, pace: &Pace) -> bool {
 const LARGEST_HEADER: usize = 32 << 10;
 /// hyper reads a header whole into one buffer.
 const LARGEST_BUFFER: usize = LARGEST_HEADER + (8 << 10);
-/// How long a connection that has asked nothing yet may still do so once the drain has begun.
-const LAST_CALL: std::time::Duration = std::time::Duration::from_secs(1);

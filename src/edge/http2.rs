@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, sleep_until};
 
 use super::client::Client;
+use super::connection::LAST_CALL;
 use super::door::Reactor;
 use super::measures::Deadline;
 use super::pace::{Pace, Step};
@@ -111,5 +112,3 @@ const CONNECTION_WINDOW: u32 = 65_535;
 const MOST_RESETS: usize = 64;
 /// Larger than any answer of ours.
 const SEND_BUFFER: usize = 16 << 10;
-/// How long a connection may take to end once it was asked to.
-const LAST_CALL: std::time::Duration = std::time::Duration::from_secs(1);

@@ -115,10 +115,14 @@ const SLOWEST_TICK: Duration = Duration::from_secs(2);
 mod tests {
     use super::*;
 
-    /// Steps a connection through (seconds, requests, busy, partial) and tells what is done.
-    fn steps(pace: &mut Pace, sights: &[(u64, u32, bool, bool)]) -> Vec<Step> {
+    /// Seconds, requests, busy, partial.
+    type Seen = (u64, u32, bool, bool);
+    type Case = (&'static str, Pace, &'static [Seen], &'static [Step]);
+
+    /// Steps a connection through what is seen of it and tells what is done.
+    fn steps(pace: &mut Pace, sights: &[Seen]) -> Vec<Step> {
         let opened = pace.opened;
-        let step = |&(seconds, requests, is_busy, is_partial): &(u64, u32, bool, bool)| {
+        let step = |&(seconds, requests, is_busy, is_partial): &Seen| {
             let sight = Sight { requests, is_busy, is_partial };
             pace.step(opened + Duration::from_secs(seconds), sight)
         };
@@ -134,7 +138,7 @@ mod tests {
     async fn each_deadline_closes_what_it_is_for() {
         use Step::{Close, Park, Wait};
         let now = Instant::now();
-        let cases: [(&str, Pace, &[(u64, u32, bool, bool)], &[Step]); 8] = [
+        let cases: [Case; 8] = [
             (
                 "silent",
                 Pace::http1(&config(), now),

@@ -234,13 +234,17 @@ mod tests {
         }
     }
 
+    /// SNI, version, target, Host fields, and what is found.
+    type HostCase<'a> =
+        (Option<&'a Hostname>, Version, &'a str, &'a [&'a str], Result<&'a str, Refusal>);
+
     #[test]
     fn the_host_is_one_name_and_the_connections() {
         let sni = Hostname::parse("a.example").unwrap();
         let (sni, ok) = (Some(&sni), Ok("a.example"));
         let (old, v1, v2) = (Version::HTTP_10, Version::HTTP_11, Version::HTTP_2);
         let (bad, misdirected) = (Err(Refusal::BadHost), Err(Refusal::Misdirected));
-        let cases: &[(Option<&Hostname>, Version, &str, &[&str], Result<&str, Refusal>)] = &[
+        let cases: &[HostCase<'_>] = &[
             (None, v1, "/", &["A.example.:80"], ok),
             (None, v1, "/", &[], bad),
             (None, old, "/", &[], bad),
