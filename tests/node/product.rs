@@ -3,26 +3,58 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use waypost::disk::Disk;
+use waypost::clock::{Clock, SystemClock};
+use waypost::config::Settings;
+use waypost::disk::{Disk, SystemDisk};
+use waypost::hostname::Hostname;
+use waypost::server::{Extras, World, serve};
+use waypost::token::{Action, Claims, Keyring};
 
-use super::click::Click;
+use super::click::{Click, Kind};
 
 /// Mints tokens with the keys of a folder.
-pub struct Mint;
+pub struct Mint {
+    keyring: Keyring,
+}
 
 impl Mint {
     /// Reads the keys of `folder`; makes one when there is none.
     pub fn new(folder: &Path) -> Self {
-        unimplemented!("no keys in {} yet: tokens are not built", folder.display())
+        let keyring = Keyring::load(Arc::new(SystemDisk), folder).unwrap();
+        let now = SystemClock.wall();
+        if keyring.sealing_key(now).is_none() {
+            keyring.create(now).unwrap();
+        }
+        Self { keyring }
     }
 
     /// The token of a click's link.
     pub fn token(&self, click: &Click) -> String {
-        unimplemented!("no token for {} yet: tokens are not built", click.link.message)
+        let link = &click.link;
+        let url = link.url.as_str();
+        let action = if click.kind == Kind::Open { Action::Open } else { Action::Click { url } };
+        let claims = Claims {
+            action,
+            account: link.account.as_deref(),
+            campaign: link.campaign.as_deref(),
+            message: Some(&link.message),
+            template: link.template.as_deref(),
+            list: link.list.as_deref(),
+            recipient: link.recipient.as_deref(),
+            link: link.link.as_deref(),
+            link_name: link.link_name.as_deref(),
+            link_position: link.link_position,
+            sent_at: link.sent_at,
+            meta: link.meta.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        };
+        let host = Hostname::parse(&click.host).unwrap();
+        self.keyring.seal(&claims, &host, SystemClock.wall()).unwrap()
     }
 }
 
 /// Runs a node in this process, on a disk of the test's own, until it is asked to end.
 pub fn serve_on(disk: Arc<dyn Disk>, configuration: &Path) {
-    unimplemented!("nothing serves {} on {disk:?} yet", configuration.display())
+    let settings = Settings::load(&*disk, configuration).unwrap().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    serve(&settings, World { disk, clock }, Extras::default(), |_| ()).unwrap();
 }
