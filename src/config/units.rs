@@ -100,7 +100,20 @@ mod tests {
 
     #[test]
     fn what_has_no_unit_is_told_which_there_are() {
-        for text in ["", "10", "s", "-1s", ".5s", "1.s", "1.5.5s", "0.0000001us", "10 s", "10sec", "1h-5m", "99999999999999d"] {
+        for text in [
+            "",
+            "10",
+            "s",
+            "-1s",
+            ".5s",
+            "1.s",
+            "1.5.5s",
+            "0.0000001us",
+            "10 s",
+            "10sec",
+            "1h-5m",
+            "99999999999999d",
+        ] {
             assert!(duration(text).is_err(), "{text}");
         }
         for text in ["", "10", "MiB", "1.5B", "1MiB1KiB", "10 MiB", "1mib", "99999999999TB"] {
