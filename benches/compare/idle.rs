@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::NamedGroup;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::interval;
 use tokio_rustls::client::TlsStream;
 
 use crate::client::{Agreed, Client};
@@ -26,6 +27,9 @@ pub(crate) struct Idle {
 
 /// Opens [`CONNECTIONS`] connections with one request each, lets them idle, and divides what the
 /// server's resident memory grew by. They must still answer afterwards.
+///
+/// They come at a steady [`PACE`], as idle connections gather in life: all at once would measure
+/// the memory of as many busy ones, which an allocator keeps after it was freed.
 pub(crate) fn measure(
     server: &Server,
     identity: &Identity,
@@ -92,7 +96,9 @@ async fn open(
     count: usize,
 ) -> Result<Vec<Connection>, String> {
     let mut connections = Vec::with_capacity(count);
+    let mut pace = interval(PACE);
     for _ in 0..count {
+        pace.tick().await;
         let (stream, agreed) = client.connect().await?;
         let http2 = (protocol == Protocol::Http2).then(|| Http2::new(path));
         let mut connection = Connection { stream, http2, agreed };
@@ -122,6 +128,7 @@ fn settled(server: &Server) -> Result<u64, String> {
 
 const CONNECTIONS: usize = 2_000;
 const WARMING: usize = 50;
+const PACE: Duration = Duration::from_millis(20);
 const STEP: Duration = Duration::from_millis(250);
 /// Longer than the product waits before it parks a connection.
 const LEAST: usize = 14;

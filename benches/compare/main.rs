@@ -27,6 +27,7 @@ mod work;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use clap::Parser;
@@ -35,7 +36,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use identity::Identity;
 use server::{Kind, Server};
 use table::Table;
-use work::Work;
+use work::{Protocol, Work};
 
 /// What a run measures.
 #[derive(Debug, Parser)]
@@ -115,18 +116,38 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
         eprintln!();
     }
     if with_idle {
-        for kind in &arguments.servers {
-            for protocol in [work::Protocol::Http1, work::Protocol::Http2] {
-                // A fresh process: memory that earlier load left free would hide what idles.
-                let Ok(server) = Server::start(*kind, &identity, folder.path()) else { continue };
-                eprint!("\ridle {protocol} {kind:<20}");
-                table.add_idle(protocol, *kind, idle::measure(&server, &identity, protocol));
-            }
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            eprint!("\ridle {protocol:<30}");
+            measure_idle(protocol, &arguments.servers, &identity, folder.path(), &mut table);
         }
         eprintln!();
     }
     println!("{table}");
     Ok(())
+}
+
+/// Memory is no time: all servers are measured at once.
+fn measure_idle(
+    protocol: Protocol,
+    kinds: &[Kind],
+    identity: &Identity,
+    folder: &Path,
+    table: &mut Table,
+) {
+    thread::scope(|scope| {
+        let measuring = kinds.iter().map(|kind| {
+            // A fresh process: memory that earlier load left free would hide what idles.
+            let measure = || {
+                let server = Server::start(*kind, identity, folder)?;
+                idle::measure(&server, identity, protocol)
+            };
+            (*kind, scope.spawn(measure))
+        });
+        for (kind, measure) in measuring.collect::<Vec<_>>() {
+            let panicked = |_| Err("the client panicked".to_owned());
+            table.add_idle(protocol, kind, measure.join().unwrap_or_else(panicked));
+        }
+    });
 }
 
 fn works(names: &[String]) -> Result<(Vec<Work>, bool), String> {

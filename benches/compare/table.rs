@@ -53,6 +53,21 @@ impl Table {
         kind == Kind::Waypost && MEMORY.contains(&self.file_system.as_str())
     }
 
+    fn write_head(f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "cpu: µs of CPU time of the server's processes for each request, median of rounds\n"
+        )?;
+        let heads = ["cpu µs", "× bare", "  spread  ", "p50 µs", "p99 µs", "req/s", "syncs/s"];
+        write!(f, "{:<11}{:<9}{:>9}{:>8} {}", "work", "server", heads[0], heads[1], heads[2])?;
+        writeln!(
+            f,
+            "{:>9}{:>9}{:>9}{:>8}{:>8}",
+            heads[3], heads[4], heads[5], heads[6], "ev/sync"
+        )?;
+        Ok(())
+    }
+
     fn write_work(&self, f: &mut fmt::Formatter<'_>, work: Work) -> fmt::Result {
         let kinds = [Kind::Bare, Kind::Nginx, Kind::Waypost];
         let mut agreed = Vec::new();
@@ -138,17 +153,9 @@ impl fmt::Display for Table {
             "\n{CONNECTIONS} connections (h2: {STREAMS} streams each), {KEY_KIND}, full handshakes, \
              data on {file_system}"
         )?;
-        writeln!(
-            f,
-            "cpu: µs of CPU time of the server's processes for each request, median of rounds\n"
-        )?;
-        let heads = ["cpu µs", "× bare", "  spread  ", "p50 µs", "p99 µs", "req/s", "syncs/s"];
-        write!(f, "{:<11}{:<9}{:>9}{:>8} {}", "work", "server", heads[0], heads[1], heads[2])?;
-        writeln!(
-            f,
-            "{:>9}{:>9}{:>9}{:>8}{:>8}",
-            heads[3], heads[4], heads[5], heads[6], "ev/sync"
-        )?;
+        if !self.samples.is_empty() {
+            Self::write_head(f)?;
+        }
         for work in Work::ALL {
             self.write_work(f, work)?;
         }

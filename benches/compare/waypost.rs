@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(crate) fn start(identity: &Identity, folder: &Path) -> Result<Server, String
     let data = folder.join("data");
     let file = folder.join("waypost.toml");
     fs::write(&file, configuration(identity, &data)).map_err(|error| error.to_string())?;
+    command(&["key", "new"], &file)?;
     let traces = fs::File::create(folder.join("traces")).map_err(|error| error.to_string())?;
     let child = Command::new(BINARY)
         .args(["serve", "--config"])
@@ -70,40 +71,31 @@ fn node(data: &Path) -> Option<Node> {
 }
 
 /// The path of a click link, minted as a sender would.
-fn mint(configuration: &PathBuf) -> Result<String, String> {
-    let run = |arguments: &[&str]| {
-        let output = Command::new(BINARY)
-            .args(arguments)
-            .arg("--config")
-            .arg(configuration)
-            .output()
-            .map_err(|error| format!("waypost: {error}"))?;
-        if !output.status.success() {
-            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("waypost {}: {errors}", arguments.join(" ")));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let link = run(&[
-        "link",
-        "click",
-        "--host",
-        HOST,
-        "--to",
-        DESTINATION,
-        "--account",
-        "acme",
-        "--campaign",
-        "spring-2026",
-        "--message",
-        "0192f0c1-5e6a-7cc3-9a41-2f2b7c1d9e10",
-        "--recipient",
-        "r-48151623",
-        "--link",
-        "hero-button",
-    ])?;
+fn mint(configuration: &Path) -> Result<String, String> {
+    #[rustfmt::skip]
+    let arguments = [
+        "link", "click", "--host", HOST, "--to", DESTINATION, "--account", "acme",
+        "--campaign", "spring-2026", "--message", "0192f0c1-5e6a-7cc3-9a41-2f2b7c1d9e10",
+        "--recipient", "r-48151623", "--link", "hero-button",
+    ];
+    let link = command(&arguments, configuration)?;
     let link = url::Url::parse(&link).map_err(|error| format!("{link:?} is no link: {error}"))?;
     Ok(link.path().to_owned())
+}
+
+/// What a command of the product prints.
+fn command(arguments: &[&str], configuration: &Path) -> Result<String, String> {
+    let output = Command::new(BINARY)
+        .args(arguments)
+        .arg("--config")
+        .arg(configuration)
+        .output()
+        .map_err(|error| format!("waypost: {error}"))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(format!("waypost {}: {errors}", arguments.join(" ")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn configuration(identity: &Identity, data: &Path) -> String {

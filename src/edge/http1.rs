@@ -43,29 +43,34 @@ pub(super) async fn serve(
     let mut pace = Pace::http1(&reactor.door.config, opened);
     let mut first = Bytes::new();
     loop {
-        let watched = Watched::new(stream, std::mem::take(&mut first), Arc::clone(&client));
-        let visit = Visit(Arc::clone(&client));
-        let mut connection = Box::new(reactor.http1.serve_connection(TokioIo::new(watched), visit));
-        let end = drive(&mut connection, &client, &mut pace).await;
-        let parts = (*connection).into_parts();
+        let watched = Watched::new(stream, first, Arc::clone(&client));
+        // In a block of its own, so that nothing of hyper's half outlives it.
+        let (end, parts) = {
+            let visit = Visit(Arc::clone(&client));
+            let connection = reactor.http1.serve_connection(TokioIo::new(watched), visit);
+            let mut connection = Box::new(connection);
+            let end = drive(&mut connection, &client, &mut pace).await;
+            (end, (*connection).into_parts())
+        };
+        let watched = parts.io.into_inner();
         match end {
-            End::Parked => {
-                stream = parts.io.into_inner().into_stream();
-                first = parts.read_buf;
-            }
-            End::Finished { lingers } => {
-                return close(parts.io.into_inner(), lingers).await;
-            }
+            End::Parked => {}
+            End::Finished { lingers } => return Box::pin(close(watched, lingers)).await,
             End::Expired(deadline) => return reactor.tally.closed(deadline),
         }
-        // Taken together with the last request: the beginning of another one.
-        if !first.is_empty() {
+        stream = watched.into_stream();
+        if !parts.read_buf.is_empty() {
+            // Taken together with the last request: the beginning of another one.
+            first = parts.read_buf;
             client.read();
             continue;
         }
+        // Even empty it would hold the whole buffer.
+        drop(parts.read_buf);
+        first = Bytes::new();
         standing.set(State::Parked);
         if !wait(&client, &stream, &pace).await {
-            return close(stream, false).await;
+            return Box::pin(close(stream, false)).await;
         }
         standing.set(State::Http1);
     }

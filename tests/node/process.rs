@@ -94,29 +94,16 @@ impl Node {
     /// Starts the node again in the same folder, after [`Node::kill`] or [`Node::terminate`];
     /// returns once it is ready.
     pub fn restart(&mut self) {
-        assert!(self.running.is_none(), "the node still runs");
-        let mut command = match self.program {
-            Program::Product => {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
-                command.arg("serve").arg("--config").arg(self.configuration());
-                command
-            }
-            Program::Own(test) => {
-                let mut command = Command::new(env::current_exe().unwrap());
-                command.args(["--ignored", "--exact", test, "--nocapture"]);
-                command.env(CONFIGURATION, self.configuration());
-                command
-            }
-        };
-        let traces = OpenOptions::new().create(true).append(true).open(self.traces()).unwrap();
-        let stdin = Stdio::null();
-        let child = command.stdin(stdin).stdout(Stdio::null()).stderr(traces).spawn().unwrap();
-        // From here on the child is killed whatever happens.
-        let unknown =
-            Addresses { https: vec![], http: vec![], admin: SocketAddr::from(([0; 4], 0)) };
-        self.running = Some(Running { child, addresses: unknown });
+        self.spawn();
         let addresses = self.ready();
         self.running.as_mut().unwrap().addresses = addresses;
+    }
+
+    /// Starts the node again and kills it after `wait`, while it still starts or just has.
+    pub fn restart_and_kill(&mut self, wait: Duration) {
+        self.spawn();
+        sleep(wait);
+        self.kill();
     }
 
     /// Ends the node at once, as `kill -9` does.
@@ -196,6 +183,30 @@ impl Node {
     /// What the node said on standard error, since it was first started.
     pub fn told(&self) -> String {
         fs::read_to_string(self.traces()).unwrap_or_default()
+    }
+
+    fn spawn(&mut self) {
+        assert!(self.running.is_none(), "the node still runs");
+        let mut command = match self.program {
+            Program::Product => {
+                let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+                command.arg("serve").arg("--config").arg(self.configuration());
+                command
+            }
+            Program::Own(test) => {
+                let mut command = Command::new(env::current_exe().unwrap());
+                command.args(["--ignored", "--exact", test, "--nocapture"]);
+                command.env(CONFIGURATION, self.configuration());
+                command
+            }
+        };
+        let traces = OpenOptions::new().create(true).append(true).open(self.traces()).unwrap();
+        let stdin = Stdio::null();
+        let child = command.stdin(stdin).stdout(Stdio::null()).stderr(traces).spawn().unwrap();
+        // From here on the child is killed whatever happens.
+        let unknown = SocketAddr::from(([0; 4], 0));
+        let addresses = Addresses { https: vec![], http: vec![], admin: unknown };
+        self.running = Some(Running { child, addresses });
     }
 
     fn traces(&self) -> PathBuf {
