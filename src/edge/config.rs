@@ -81,6 +81,10 @@ impl Config {
         if self.click_prefix == self.open_prefix {
             problems.push(("open_prefix", "expected another prefix than edge.click_prefix".into()));
         }
+        let fixed = |address: &&SocketAddr| address.port() != 0;
+        if let Some(twice) = self.http.iter().filter(fixed).find(|one| self.https.contains(one)) {
+            problems.push(("http", format!("{twice} is in edge.https too")));
+        }
         let waits = Duration::from_millis(100)..=Duration::from_secs(300);
         for (key, wait) in
             [("handshake", self.handshake), ("header", self.header), ("write", self.write)]
