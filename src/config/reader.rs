@@ -116,9 +116,10 @@ impl<'a> Section<'a> {
 
     /// Adds what a part says it cannot serve, unless the key itself could not be read.
     pub(super) fn refuse(&mut self, problems: Vec<(&'static str, String)>) {
+        let unread: Vec<_> = self.problems.iter().map(|problem| problem.key.clone()).collect();
         for (key, reason) in problems {
             let name = format!("{}.{key}", self.name);
-            if self.problems.iter().any(|problem| problem.key == name) {
+            if unread.contains(&name) {
                 continue;
             }
             let problem = match self.taken.get(key) {

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
-    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    LOCATION, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
+use hyper::body::Body;
 
 use super::location::Location;
 use super::pages;
@@ -105,6 +106,15 @@ impl Answers {
 
     fn page(&self, status: StatusCode, page: &'static str) -> Answer {
         answer(status, &self.page, Bytes::from_static(page.as_bytes()))
+    }
+}
+
+/// The answer to HEAD: the fields that GET would get, its length too (RFC 9110 §9.3.2).
+pub(super) fn leave_content_out(answer: &mut Answer) {
+    let length = answer.body().size_hint().exact().filter(|length| *length > 0);
+    *answer.body_mut() = Full::default();
+    if let Some(length) = length {
+        answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
 }
 

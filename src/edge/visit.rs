@@ -6,11 +6,11 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use http::{Request, Version};
+use http::{Method, Request, Version};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
-use super::answer::{Answer, Answers};
+use super::answer::{Answer, Answers, leave_content_out};
 use super::click::{Recording, Redeemed, record};
 use super::client::{Client, InFlight};
 use super::door::Scratch;
@@ -31,7 +31,7 @@ impl Service<Request<Incoming>> for Visit {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let in_flight = self.0.begin();
-        let stage = judge(&self.0, request, Attempt::First);
+        let stage = begin(&self.0, request, Attempt::First);
         Answering { stage, in_flight }
     }
 }
@@ -75,7 +75,7 @@ impl Future for Answering {
         if let Stage::Rereading { again, request } = stage {
             ready!(again.as_mut().poll(context));
             if let Some(request) = request.take() {
-                *stage = judge(client, *request, Attempt::Second);
+                *stage = begin(client, *request, Attempt::Second);
             }
         }
         let (answer, page) = match stage {
@@ -136,6 +136,19 @@ fn poll_recording(
     let now = reactor.door.holdings.clock.now();
     reactor.tally.took(now.saturating_duration_since(recording.began));
     Poll::Ready(())
+}
+
+fn begin(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
+    // hyper leaves the content out itself, but for HTTP/2.
+    let is_bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+    let mut stage = judge(client, request, attempt);
+    if is_bare
+        && let Stage::Ready { answer, .. } | Stage::Recording { answer, .. } = &mut stage
+        && let Some(answer) = answer
+    {
+        leave_content_out(answer);
+    }
+    stage
 }
 
 fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
