@@ -1,4 +1,5 @@
 //! The configuration file: every key is heard, every mistake is told, all at once.
+#![allow(clippy::disallowed_methods, reason = "a test writes files")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
