@@ -6,6 +6,7 @@
 mod node;
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use http_body_util::Empty;
 use hyper::Request;
 use node::{Click, Client, Node, Protocol, Random, Raw, Setup};
 use serde_json::Value;
+use tokio::task::JoinSet;
 use waypost::clock::{Clock, SystemClock, Timestamp};
 use waypost::disk::SystemDisk;
 use waypost::edge::{Asked, Config, Core, Judged};
@@ -39,28 +41,16 @@ fn twenty_thousand_forged_tokens_redirect_nobody_over_sockets() {
     let mut random = Random::from_environment();
     let click = Click::random(&mut random, 0, HOST, Protocol::Http1);
     let genuine = node.mint().token(&click);
-    let forger = Forger { genuine: vec![genuine.clone()], ..Forger::new() };
+    let forger = Arc::new(Forger { genuine: vec![genuine.clone()], ..Forger::new() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let client = node.client();
-        let mut redirected = 0;
-        for protocol in [Protocol::Http1, Protocol::Http2] {
-            let mut session = client.connect(node.https(), HOST, protocol).await.unwrap();
-            for _ in 0..OVER_SOCKETS / 2 {
-                let path = forger.path(&mut random);
-                let request = match protocol {
-                    Protocol::Http1 => Request::get(path).header("host", HOST),
-                    Protocol::Http2 => Request::get(format!("https://{HOST}{path}")),
-                };
-                // What the client itself takes for no URI is sent as bytes below.
-                let Ok(request) = request.body(Empty::<Bytes>::new()) else { continue };
-                let Ok(answer) = session.send(request).await else {
-                    session = client.connect(node.https(), HOST, protocol).await.unwrap();
-                    continue;
-                };
-                redirected += usize::from(is_redirect(answer.status.as_u16(), &answer.headers));
-            }
+        // Many at a time: a token that names an unknown key waits for the keys to be read again.
+        let mut attackers = JoinSet::new();
+        for protocol in [Protocol::Http1, Protocol::Http2].repeat(ATTACKERS / 2) {
+            let (forger, random) = (Arc::clone(&forger), Random::new(random.next()));
+            attackers.spawn(attack(forger, random, node.client(), node.https(), protocol));
         }
+        let redirected: usize = attackers.join_all().await.into_iter().sum();
         assert_eq!(redirected, 0);
         send_as_bytes(&node, &mut random, &genuine).await;
         // The control: the token that was forged does redirect.
@@ -75,6 +65,33 @@ fn twenty_thousand_forged_tokens_redirect_nobody_over_sockets() {
         .collect();
     assert_eq!(messages, ["message-0"], "only the genuine one was recorded");
     assert!(!node.told().contains("panicked"), "{}", node.told());
+}
+
+/// Sends an attacker's share of forgeries on its own connection; returns how many redirected.
+async fn attack(
+    forger: Arc<Forger>,
+    mut random: Random,
+    client: Client,
+    https: SocketAddr,
+    protocol: Protocol,
+) -> usize {
+    let mut redirected = 0;
+    let mut session = client.connect(https, HOST, protocol).await.unwrap();
+    for _ in 0..OVER_SOCKETS / ATTACKERS {
+        let path = forger.path(&mut random);
+        let request = match protocol {
+            Protocol::Http1 => Request::get(path).header("host", HOST),
+            Protocol::Http2 => Request::get(format!("https://{HOST}{path}")),
+        };
+        // What the client itself takes for no URI is sent as bytes elsewhere.
+        let Ok(request) = request.body(Empty::<Bytes>::new()) else { continue };
+        let Ok(answer) = session.send(request).await else {
+            session = client.connect(https, HOST, protocol).await.unwrap();
+            continue;
+        };
+        redirected += usize::from(is_redirect(answer.status.as_u16(), &answer.headers));
+    }
+    redirected
 }
 
 /// Bytes that no client library sends: in the path, in the line, in fields.
@@ -228,6 +245,7 @@ const HOST: &str = "trk.example.com";
 const IN_PROCESS: u64 = 1_000_000;
 const WORKERS: u64 = 4;
 const OVER_SOCKETS: usize = 20_000;
+const ATTACKERS: usize = 200;
 const AS_BYTES: usize = 500;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const TAILS: [&str; 9] = [
