@@ -83,6 +83,26 @@ async fn an_open_is_a_pixel_and_a_head_is_a_probe() {
 }
 
 #[tokio::test]
+async fn a_head_over_http2_says_the_length_and_sends_no_content() {
+    let house = House::open(|_| {});
+    let mut sender = http2(&house, HOST).await;
+    for (path, status, length) in
+        [(house.pixel(HOST), 200, Some("43")), (house.click(HOST, URL), 302, None)]
+    {
+        let get = Request::get(format!("https://{HOST}{path}")).body("").unwrap();
+        let whole = ask2(&mut sender, get).await;
+        let head = Request::head(format!("https://{HOST}{path}")).body("").unwrap();
+        let bare = ask2(&mut sender, head).await;
+        assert_eq!((whole.status().as_u16(), bare.status().as_u16()), (status, status));
+        assert_eq!(bare.headers().get("location"), whole.headers().get("location"));
+        assert!(bare.body().is_empty());
+        let said = bare.headers().get("content-length").map(|value| value.to_str().unwrap());
+        assert_eq!(said.unwrap_or("0"), length.unwrap_or("0"), "{path}");
+    }
+    house.close().await;
+}
+
+#[tokio::test]
 async fn what_is_no_link_is_a_page_and_never_a_redirect() {
     let house = House::open(|config| config.operator = "Example Mail".to_owned());
     let forged = format!("{}A", house.click(HOST, URL));
