@@ -9,7 +9,7 @@
 //! floor 4  edge        admin                doors: the public one, the operator's one
 //! floor 3                                   workers
 //! floor 2  tls                              holdings: certificates
-//! floor 1  token  event  journal            instruments: know only the ground
+//! floor 1  token  event  journal  store     instruments: know only the ground
 //! floor 0  hostname  clock  disk  metrics  drain     ground: std and almost nothing else
 //! ```
 //!
@@ -51,5 +51,6 @@ pub mod hostname;
 pub mod journal;
 pub mod metrics;
 pub mod server;
+pub mod store;
 pub mod tls;
 pub mod token;

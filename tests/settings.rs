@@ -72,6 +72,7 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("journal.retention_size", "\"1GiB\"", "", "retention_size: 1073741824"),
     ("journal.retention_age", "\"2h\"", "", "retention_age: 7200s"),
     ("links.keys", "\"/k\"", "", "keys: \"/k\""),
+    ("store.seal_key_file", "\"/s\"", "", "seal_key_file: \"/s\""),
     ("links.reload", "\"9s\"", "", "reload: 9s"),
     ("links.base", "\"http://{host}:81\"", "", "base: \"http://{host}:81\""),
     ("events.address", "\"truncated\"", "", "address: Truncated"),

@@ -28,6 +28,7 @@ pub(super) fn read(
     journal(settings, Section::new("journal", document, base), &mut finished);
     links(settings, Section::new("links", document, base), &mut finished);
     events(settings, Section::new("events", document, base), &mut finished);
+    store(settings, Section::new("store", document, base), &mut finished);
     admin(settings, Section::new("admin", document, base), &mut finished);
     trace(settings, Section::new("trace", document, base), &mut finished);
     shutdown(settings, Section::new("shutdown", document, base), &mut finished);
@@ -148,6 +149,12 @@ fn events(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fini
     section.finish(finished);
 }
 
+fn store(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    section.take("seal_key_file", &mut settings.store.seal_key_file, under_data);
+    section.no_secret("seal_key", "seal_key_file");
+    section.finish(finished);
+}
+
 fn admin(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
     let admin = &mut settings.admin;
     section.take("listen", &mut admin.listen, address);
@@ -196,8 +203,8 @@ fn under_data(written: &Written, _: &Path) -> Result<PathBuf, String> {
     path(written, Path::new(""))
 }
 
-const SECTIONS: [&str; 9] =
-    ["node", "edge", "tls", "journal", "links", "events", "admin", "trace", "shutdown"];
+const SECTIONS: [&str; 10] =
+    ["node", "edge", "tls", "journal", "links", "events", "store", "admin", "trace", "shutdown"];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
 static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];

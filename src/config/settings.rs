@@ -9,7 +9,7 @@ use super::problems::{Problem, Problems};
 use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
-use crate::{admin, edge, event, journal, tls, token};
+use crate::{admin, edge, event, journal, store, tls, token};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Settings {
     pub links: token::Config,
     /// What events keep.
     pub events: event::Config,
+    /// What is kept sealed.
+    pub store: store::Config,
     /// The operator's door.
     pub admin: admin::Config,
     /// Diagnostics.
@@ -95,6 +97,7 @@ impl Default for Settings {
             journal: journal::Config::default(),
             links: token::Config::default(),
             events: event::Config::default(),
+            store: store::Config::default(),
             admin: admin::Config::default(),
             trace: Trace { level: Level::Info, form: Form::Text },
             shutdown: Shutdown { grace: Duration::from_secs(10) },
@@ -113,6 +116,7 @@ impl Settings {
             // Relative to the data folder, which the file may name.
             journal: journal::Config::default(),
             links: token::Config::default(),
+            store: store::Config::default(),
             ..Self::default()
         };
         let base = file.parent().unwrap_or_else(|| Path::new(""));
@@ -152,6 +156,7 @@ impl Settings {
         settings.node.data = data.to_owned();
         settings.journal.directory = PathBuf::from("journal");
         settings.links.keys = PathBuf::from("keys");
+        settings.store = store::Config::default();
         settings.place_under_data();
         settings
     }
@@ -166,6 +171,7 @@ impl Settings {
         let data = &self.node.data;
         self.journal.directory = data.join(&self.journal.directory);
         self.links.keys = data.join(&self.links.keys);
+        self.store.seal_key_file = data.join(&self.store.seal_key_file);
     }
 
     fn missing_files(&self, disk: &dyn Disk) -> Vec<Problem> {

@@ -14,6 +14,7 @@ use crate::event::{AddressForm, AddressKey, AddressKeyError, Encoder};
 use crate::hostname::Hostname;
 use crate::journal;
 use crate::metrics::Metrics;
+use crate::store::{SealError, SealKey, SealedFile};
 use crate::tls::{self, AuthorityError, Certificates, ThrowawayAuthority};
 use crate::token::{Keyring, KeyringError};
 
@@ -54,6 +55,9 @@ pub enum ServeError {
     /// The keys could not be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// Nothing can be sealed.
+    #[error("store.seal_key_file {0}")]
+    Seal(#[from] SealError),
     /// A thread or a runtime could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(io::Error),
@@ -93,8 +97,20 @@ impl Parts {
         };
         let authority_file = authority.as_ref().map(|authority| authority.path().to_owned());
         let clock = Arc::clone(&world.clock);
-        let certificates =
-            Certificates::open(&settings.tls, authority, Arc::clone(disk), clock, metrics)?;
+        let tickets = SealedFile {
+            path: settings.node.data.join("tickets"),
+            purpose: "tickets",
+            key: SealKey::load_or_make(&**disk, &settings.store.seal_key_file)?,
+            disk: Arc::clone(disk),
+        };
+        let certificates = Certificates::open(
+            &settings.tls,
+            authority,
+            tickets,
+            Arc::clone(disk),
+            clock,
+            metrics,
+        )?;
         let key = address_key(settings, world)?;
         let encoder = Encoder::new(settings.events.clone(), key, &settings.node.name);
         Ok(Self { keyring, certificates, encoder: Arc::new(encoder), authority_file })

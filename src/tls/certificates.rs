@@ -12,12 +12,14 @@ use thiserror::Error;
 use super::authority::{Issued, ThrowawayAuthority};
 use super::files::Files;
 use super::protocol::Protocol;
+use super::tickets::Tickets;
 use super::{AuthorityError, Config, FilesError};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::drain::Drain;
 use crate::hostname::Hostname;
 use crate::metrics::Metrics;
+use crate::store::SealedFile;
 
 /// The certificates that we can serve. Cloning shares them.
 #[derive(Clone)]
@@ -33,6 +35,7 @@ struct Held {
     cache: Cache<Hostname, Issued>,
     clock: Arc<dyn Clock>,
     protocol: Protocol,
+    tickets: Tickets,
     reload: Duration,
     earliest: Gauge,
 }
@@ -60,15 +63,18 @@ pub enum StartError {
 }
 
 impl Certificates {
-    /// Reads the configured files, and uses `authority` for its names. Blocks.
+    /// Reads the configured files, and uses `authority` for its names. The keys of session
+    /// tickets live in `tickets`. Blocks.
     pub fn open(
         config: &Config,
         authority: Option<ThrowawayAuthority>,
+        tickets: SealedFile,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Result<Self, StartError> {
-        let protocol = Protocol::new(config.oldest)?;
+        let tickets = Tickets::open(tickets, clock.wall())?;
+        let protocol = Protocol::new(config.oldest, Some(tickets.clone()))?;
         let files = Files::open(&config.certificates, protocol.clone(), disk, Arc::clone(&clock))
             .map_err(StartError::Files)?;
         let earliest = Gauge::default();
@@ -78,12 +84,13 @@ impl Certificates {
         });
         let cache = Cache::new(config.cache);
         let reload = config.reload;
-        let held = Held { files, authority, cache, clock, protocol, reload, earliest };
+        let held = Held { files, authority, cache, clock, protocol, tickets, reload, earliest };
         held.measure();
         Ok(Self { held: Arc::new(held) })
     }
 
-    /// Looks at the files again every [`Config::reload`], until the drain begins.
+    /// Looks at the files again, and at the age of the ticket keys, every [`Config::reload`], until
+    /// the drain begins.
     pub fn watch(&self, drain: &Drain) {
         let (held, ending) = (Arc::clone(&self.held), drain.clone());
         drain.spawn(async move {
@@ -93,7 +100,10 @@ impl Certificates {
                     () = tokio::time::sleep(held.reload) => {}
                 }
                 let reading = Arc::clone(&held);
-                let read = tokio::task::spawn_blocking(move || reading.reload());
+                let read = tokio::task::spawn_blocking(move || {
+                    reading.tickets.rotate(reading.clock.wall());
+                    reading.reload()
+                });
                 if let Err(error) = read.await {
                     tracing::error!(%error, "the reading of certificates ended by a panic");
                 }

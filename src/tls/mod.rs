@@ -12,6 +12,7 @@ mod protocol;
 mod single;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod verify;
 
 pub use authority::{AuthorityError, ThrowawayAuthority};

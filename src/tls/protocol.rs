@@ -9,6 +9,7 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use super::Version;
+use super::tickets::Tickets;
 
 /// What every [`ServerConfig`] is made of, besides its certificate.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ pub(super) struct Protocol {
 }
 
 impl Protocol {
-    /// Settings that accept `oldest` and newer, with fresh ticket keys.
-    pub(super) fn new(oldest: Version) -> Result<Self, rustls::Error> {
+    /// Settings that accept `oldest` and newer; without `tickets` no session is resumed.
+    pub(super) fn new(oldest: Version, tickets: Option<Tickets>) -> Result<Self, rustls::Error> {
         let mut base = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(versions(oldest))?
             .with_no_client_auth()
@@ -27,7 +28,9 @@ impl Protocol {
         // The default keeps 256 sessions behind one lock; tickets need no memory of ours. One
         // ticketer may serve all names: rustls resumes only under the name it first saw.
         base.session_storage = Arc::new(NoServerSessionStorage {});
-        base.ticketer = aws_lc_rs::Ticketer::new()?;
+        if let Some(tickets) = tickets {
+            base.ticketer = Arc::new(tickets);
+        }
         // Sending none costs a client 40 ms: its Nagle waits for our delayed acknowledgement.
         base.send_tls13_tickets = 1;
         // A click is not idempotent, so nothing is taken from a replayable first flight.

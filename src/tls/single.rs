@@ -26,7 +26,7 @@ pub fn single(
     let unusable = |error| FilesError::Unusable { path: chain.to_owned(), error };
     let (chain_pem, key_pem) = (read(chain)?, read(key)?);
     let verified = verify(&chain_pem, &key_pem, &[], now, &provider()).map_err(unusable)?;
-    let protocol = Protocol::new(Version::Tls12)
+    let protocol = Protocol::new(Version::Tls12, None)
         .map_err(|error| unusable(Unusable::Key(error.to_string())))?;
     let mut config = ServerConfig::clone(&protocol.serving(verified.key));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -11,6 +11,7 @@ use crate::clock::{Clock, SystemClock, Timestamp};
 use crate::disk::{Disk, SystemDisk};
 use crate::hostname::Hostname;
 use crate::metrics::Metrics;
+use crate::store::{SealKey, SealedFile};
 
 #[derive(Debug)]
 struct SetClock(AtomicU64);
@@ -60,7 +61,13 @@ fn open(folder: &Path, hosts: &[&str]) -> Result<Certificates, StartError> {
         key: folder.join("key.pem"),
     };
     let config = Config { certificates: vec![files], ..Config::default() };
-    Certificates::open(&config, None, Arc::new(SystemDisk), SetClock::at(NOW), &Metrics::new())
+    let (disk, clock) = (Arc::new(SystemDisk), SetClock::at(NOW));
+    Certificates::open(&config, None, tickets(folder), disk, clock, &Metrics::new())
+}
+
+fn tickets(folder: &Path) -> SealedFile {
+    let key = SealKey::load_or_make(&SystemDisk, &folder.join("seal.key")).unwrap();
+    SealedFile { path: folder.join("tickets"), purpose: "tickets", key, disk: Arc::new(SystemDisk) }
 }
 
 fn refused(result: Result<Certificates, StartError>) -> Unusable {
@@ -148,8 +155,9 @@ async fn the_throwaway_authority_is_kept_and_its_leaves_are_renewed_in_time() {
     let clock_of = Arc::clone(&clock);
     let metrics = Metrics::new();
     let disk = Arc::new(SystemDisk);
+    let (config, tickets) = (Config::default(), tickets(folder.path()));
     let certificates =
-        Certificates::open(&Config::default(), Some(made), disk, clock_of, &metrics).unwrap();
+        Certificates::open(&config, Some(made), tickets, disk, clock_of, &metrics).unwrap();
     let name = host("trk.localhost");
     assert!(certificates.serves(&name) && !certificates.serves(&host("other.localhost")));
     let first = certificates.find(&name).await.unwrap();

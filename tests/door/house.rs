@@ -17,6 +17,7 @@ use waypost::event::Encoder;
 use waypost::hostname::Hostname;
 use waypost::journal::{self, Journal};
 use waypost::metrics::{Account, Metrics};
+use waypost::store::{SealKey, SealedFile};
 use waypost::tls::{self, Certificates, ThrowawayAuthority};
 use waypost::token::{Action, Claims, Keyring};
 
@@ -58,9 +59,16 @@ impl House {
             ThrowawayAuthority::open(&*disk, &folder.path().join("ca"), names, clock.wall());
         let authority = authority.unwrap();
         let root = authority.certificate().clone();
+        let tickets = SealedFile {
+            path: folder.path().join("tickets"),
+            purpose: "tickets",
+            key: SealKey::load_or_make(&*disk, &folder.path().join("seal.key")).unwrap(),
+            disk: Arc::clone(&disk),
+        };
         let certificates = Certificates::open(
             &tls::Config::default(),
             Some(authority),
+            tickets,
             Arc::clone(&disk),
             Arc::clone(&clock),
             &metrics,

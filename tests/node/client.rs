@@ -21,11 +21,11 @@ use tokio_rustls::client::TlsStream;
 use super::click::{Click, Kind, Protocol};
 use super::raw::Raw;
 
-/// Makes connections. Cloning is cheap.
+/// Makes connections. Cloning is cheap, and shares the sessions that may be resumed.
 #[derive(Clone)]
 pub struct Client {
     root: CertificateDer<'static>,
-    versions: &'static [&'static SupportedProtocolVersion],
+    config: Arc<ClientConfig>,
 }
 
 /// One connection on which requests are sent.
@@ -45,14 +45,23 @@ pub struct Answer {
 impl Client {
     /// A client of TLS 1.3 that trusts `root` and resumes nothing.
     pub fn new(root: CertificateDer<'static>) -> Self {
-        Self { root, versions: TLS13 }
+        let config = Arc::new(config(&root, TLS13));
+        Self { root, config }
     }
 
     /// The same, with other versions of TLS.
     #[must_use]
-    pub fn with_versions(mut self, versions: &'static [&'static SupportedProtocolVersion]) -> Self {
-        self.versions = versions;
-        self
+    pub fn with_versions(self, versions: &'static [&'static SupportedProtocolVersion]) -> Self {
+        let config = Arc::new(config(&self.root, versions));
+        Self { config, ..self }
+    }
+
+    /// The same, resuming the sessions of earlier connections, as browsers do.
+    #[must_use]
+    pub fn with_resumption(self) -> Self {
+        let mut config = ClientConfig::clone(&self.config);
+        config.resumption = Resumption::in_memory_sessions(8);
+        Self { config: Arc::new(config), ..self }
     }
 
     /// A TLS connection to `address` that asks for the name `sni` and offers `alpn`.
@@ -62,14 +71,8 @@ impl Client {
         sni: &str,
         alpn: &[&[u8]],
     ) -> io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).map_err(io::Error::other)?;
-        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(self.versions)
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.resumption = Resumption::disabled();
+        // A copy: a session is only resumed with the verifier that it was begun with.
+        let mut config = ClientConfig::clone(&self.config);
         config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
         let name = ServerName::try_from(sni.to_owned()).map_err(io::Error::other)?;
         let stream = TcpStream::connect(address).await?;
@@ -203,3 +206,18 @@ impl Answer {
 }
 
 static TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+fn config(
+    root: &CertificateDer<'static>,
+    versions: &'static [&'static SupportedProtocolVersion],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone()).unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    config
+}
