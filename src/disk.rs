@@ -7,8 +7,10 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 /// A file system.
@@ -84,6 +86,12 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// Writes all of `bytes` at `offset`.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 
+    /// Writes whole blocks at `offset`, where it can be done past the memory that the system
+    /// keeps of the file: what is written once and read seldom is not copied there first.
+    fn write_blocks(&self, blocks: &Blocks, offset: u64) -> io::Result<()> {
+        self.write_at(blocks.bytes(), offset)
+    }
+
     /// Puts what was written, and the length, on stable storage. After a failure nothing written
     /// since the last success may be trusted, whatever a later call says.
     fn sync(&self) -> io::Result<()>;
@@ -94,6 +102,58 @@ pub trait DiskFile: fmt::Debug + Send + Sync {
     /// The file's length in bytes.
     fn length(&self) -> io::Result<u64>;
 }
+
+/// Bytes that begin in memory where a disk wants its blocks to begin.
+#[derive(Debug, Default)]
+pub struct Blocks {
+    memory: Vec<u8>,
+    start: usize,
+}
+
+impl Blocks {
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.memory[self.start..]
+    }
+
+    /// The bytes, to be changed in place.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.memory[self.start..]
+    }
+
+    /// Forgets the bytes, and makes room for `room` new ones.
+    pub fn begin(&mut self, room: usize) {
+        self.memory.clear();
+        let whole = room.next_multiple_of(BLOCK) + BLOCK;
+        // What a burst took is given back.
+        if self.memory.capacity() < whole || self.memory.capacity() > 4 * whole.max(KEPT) {
+            self.memory = Vec::with_capacity(whole);
+        }
+        // The allocation may still be moved by too much being added: then the blocks are no
+        // longer aligned, which costs speed and nothing else.
+        self.start = self.memory.as_ptr().align_offset(BLOCK).min(BLOCK);
+        self.memory.resize(self.start, 0);
+    }
+
+    /// Adds bytes.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.memory.extend_from_slice(bytes);
+    }
+
+    /// Fills up with zeros to `length` bytes.
+    pub fn fill(&mut self, length: usize) {
+        self.memory.resize(self.start + length, 0);
+    }
+
+    fn is_aligned(&self) -> bool {
+        self.bytes().as_ptr().align_offset(BLOCK) == 0 && self.bytes().len().is_multiple_of(BLOCK)
+    }
+}
+
+/// Bytes of a block: what every disk of today writes as a whole.
+pub const BLOCK: usize = 4_096;
+/// Memory that [`Blocks`] keeps between uses.
+const KEPT: usize = 1 << 20;
 
 /// What an opened file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,12 +236,12 @@ impl Disk for SystemDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Box::new(SystemFile(file)))
+        Ok(SystemFile::boxed(file))
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let write = access == Access::Write;
-        Ok(Box::new(SystemFile(OpenOptions::new().read(true).write(write).open(path)?)))
+        Ok(SystemFile::boxed(OpenOptions::new().read(true).write(write).open(path)?))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -204,13 +264,32 @@ impl Disk for SystemDisk {
 }
 
 #[derive(Debug)]
-struct SystemFile(File);
+struct SystemFile {
+    file: File,
+    /// The same file past the system's memory; none where the file system has no such way.
+    direct: OnceLock<Option<File>>,
+}
+
+impl SystemFile {
+    fn boxed(file: File) -> Box<dyn DiskFile> {
+        Box::new(Self { file, direct: OnceLock::new() })
+    }
+
+    fn direct(&self) -> Option<&File> {
+        let open = || {
+            // By descriptor: the name may have become another file's.
+            let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            OpenOptions::new().write(true).custom_flags(libc::O_DIRECT).open(path).ok()
+        };
+        self.direct.get_or_init(open).as_ref()
+    }
+}
 
 impl DiskFile for SystemFile {
     fn read_at(&self, into: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
         while done < into.len() {
-            match self.0.read_at(&mut into[done..], offset + done as u64) {
+            match self.file.read_at(&mut into[done..], offset + done as u64) {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -221,18 +300,32 @@ impl DiskFile for SystemFile {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn write_blocks(&self, blocks: &Blocks, offset: u64) -> io::Result<()> {
+        if blocks.is_aligned()
+            && offset.is_multiple_of(BLOCK as u64)
+            && let Some(direct) = self.direct()
+        {
+            match direct.write_all_at(blocks.bytes(), offset) {
+                // The disk's blocks are larger than ours.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                written => return written,
+            }
+        }
+        self.write_at(blocks.bytes(), offset)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn set_length(&self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.file.set_len(length)
     }
 
     fn length(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
+use super::config::Sync;
 use super::keeper::Prepared;
 use super::measures::{Measures, Step};
 use super::queue::{Batch, Queue};
@@ -20,6 +21,7 @@ pub(super) struct Driver {
     pub(super) queue: Arc<Queue>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) gather: Duration,
+    pub(super) sync: Sync,
     pub(super) file: Option<Box<dyn DiskFile>>,
     pub(super) spare: Spare,
     pub(super) measures: Measures,
@@ -112,8 +114,13 @@ impl Driver {
     }
 
     fn write(&self, offset: u64) -> io::Result<()> {
-        self.measures.written.inc_by(self.writer.bytes().len() as u64);
-        self.segment()?.write_at(self.writer.bytes(), offset)
+        let blocks = self.writer.blocks();
+        self.measures.written.inc_by(blocks.bytes().len() as u64);
+        match self.sync {
+            Sync::Disk => self.segment()?.write_blocks(blocks, offset),
+            // Nobody waits for the disk: the system's memory is where these bytes are to be.
+            Sync::Os => self.segment()?.write_at(blocks.bytes(), offset),
+        }
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -15,7 +15,7 @@ use super::queue::Queue;
 use super::retention::{self, Candidate};
 use super::segment::{self, Header};
 use crate::clock::{Clock, Timestamp};
-use crate::disk::{Disk, DiskFile};
+use crate::disk::{Blocks, Disk, DiskFile};
 
 /// A prepared segment, or why there is none.
 pub(super) type Prepared = (u64, io::Result<Box<dyn DiskFile>>);
@@ -62,12 +62,14 @@ impl Keeper {
         let path = segment::path(&self.own.1, number);
         let file = self.disk.create(&path)?;
         let fill = || -> io::Result<()> {
-            let zeros = vec![0; FILL.min(self.config.segment as usize)];
+            let mut zeros = Blocks::default();
+            zeros.begin(FILL);
             let mut at = 0;
             while at < self.config.segment {
-                let count = (self.config.segment - at).min(zeros.len() as u64) as usize;
-                file.write_at(&zeros[..count], at)?;
-                at += count as u64;
+                let count = (self.config.segment - at).min(FILL as u64);
+                zeros.fill(count as usize);
+                file.write_blocks(&zeros, at)?;
+                at += count;
             }
             file.sync()?;
             self.disk.sync_directory(&self.own.1)

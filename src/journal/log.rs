@@ -184,6 +184,7 @@ impl Journal {
             queue: Arc::clone(&self.queue),
             clock,
             gather: config.gather,
+            sync,
             file: None,
             spare: Spare { wanted, ready: prepared, asked: first },
             measures,

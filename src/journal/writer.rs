@@ -10,13 +10,14 @@ use super::frame;
 use super::queue::Batch;
 use super::segment::{HEADER, Header};
 use crate::clock::Timestamp;
+use crate::disk::{BLOCK, Blocks};
 
 /// What the driver does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Take the prepared file of this segment; answer [`Event::Opened`].
     Open { number: u64 },
-    /// Write [`Writer::bytes`] at this offset of the open segment; answer [`Event::Written`].
+    /// Write [`Writer::blocks`] at this offset of the open segment; answer [`Event::Written`].
     Write { offset: u64 },
     /// Sync the open segment; answer [`Event::Synced`].
     Sync,
@@ -60,8 +61,13 @@ pub(super) struct Writer {
     done: usize,
     /// Bytes of the batch that are written or being written.
     part: usize,
-    /// What [`Action::Write`] writes.
-    bytes: Vec<u8>,
+    /// What [`Action::Write`] writes: whole blocks, the first of which may begin with what the
+    /// segment holds already.
+    blocks: Blocks,
+    /// Bytes of [`Writer::blocks`] before the zeros that fill up the last block.
+    written: usize,
+    /// What the segment holds after its last whole block.
+    tail: Vec<u8>,
 }
 
 /// What the writer needs of the configuration.
@@ -101,7 +107,9 @@ impl Writer {
             batch: Batch::default(),
             done: 0,
             part: 0,
-            bytes: Vec::new(),
+            blocks: Blocks::default(),
+            written: 0,
+            tail: Vec::with_capacity(BLOCK),
         }
     }
 
@@ -123,9 +131,9 @@ impl Writer {
         }
     }
 
-    /// The bytes of [`Action::Write`].
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// What [`Action::Write`] writes.
+    pub(super) fn blocks(&self) -> &Blocks {
+        &self.blocks
     }
 
     /// The batch in hand.
@@ -158,22 +166,29 @@ impl Writer {
             return self.open();
         }
         let part = whole_frames(rest, room);
-        self.bytes.clear();
+        let length = self.tail.len() + start + part;
+        self.blocks.begin(length);
+        self.blocks.extend(&self.tail);
         if offset == 0 {
             let first = frame::sequence(rest);
             let directory = self.directory;
             let header = Header { directory, number, first, predecessor, begun: wall };
-            self.bytes.extend_from_slice(&header.encode());
+            self.blocks.extend(&header.encode());
         }
-        self.bytes.extend_from_slice(&rest[..part]);
+        self.blocks.extend(&rest[..part]);
         let seed = frame::seed(self.directory, number);
         // In `os` mode a frame is durable, by that mode's meaning, as soon as it is written.
         let durable = match self.settings.sync {
             Sync::Disk => self.durable,
             Sync::Os => u64::MAX,
         };
-        frame::stamp(&mut self.bytes[start..], seed, durable);
+        frame::stamp(&mut self.blocks.bytes_mut()[self.tail.len() + start..], seed, durable);
         self.part = self.done + part;
+        self.written = length;
+        let offset = offset - self.tail.len() as u64;
+        // A segment ends where it was made to end.
+        let end = (self.settings.segment - offset) as usize;
+        self.blocks.fill(length.next_multiple_of(BLOCK).min(end));
         Action::Write { offset }
     }
 
@@ -184,6 +199,7 @@ impl Writer {
         let number = self.next_number;
         self.next_number += 1;
         self.place = Place::Segment { number, offset: 0, predecessor };
+        self.tail.clear();
         Action::Open { number }
     }
 
@@ -191,8 +207,11 @@ impl Writer {
         let part = &self.batch.bytes[self.done..self.part];
         self.durable = last_sequence(part).map_or(self.durable, |last| last + 1);
         if let Place::Segment { offset, .. } = &mut self.place {
-            *offset += self.bytes.len() as u64;
+            *offset += (self.written - self.tail.len()) as u64;
         }
+        let whole = self.written - self.written % BLOCK;
+        self.tail.clear();
+        self.tail.extend_from_slice(&self.blocks.bytes()[whole..self.written]);
         self.done = self.part;
         Action::Publish { durable: self.durable }
     }
