@@ -1,5 +1,6 @@
 //! The journal as one thing: opened, appended to, read, closed.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -211,16 +212,22 @@ impl Recovered {
     fn read(disk: &dyn Disk, own: &Held, segment: u64) -> io::Result<Self> {
         let files = directory::segments(disk, own.id, &own.path)?;
         let mut below = u64::MAX;
-        let mut last = None;
+        let mut read = Vec::new();
         while let Some(file) = recovery::last_begun(&files, below) {
             let tally = tally(disk, own, file)?;
+            below = file.number;
             if !tally.sequences.is_empty() {
-                last = Some((file, tally));
+                let from = recovery::repeated_by(&files, file);
+                for file in files.iter().filter(|file| (from..below).contains(&file.number)) {
+                    if file.may_hold_frames() {
+                        read.push((file, self::tally(disk, own, file)?));
+                    }
+                }
+                read.push((file, tally));
                 break;
             }
-            below = file.number;
         }
-        let mut plan = recovery::plan(&files, last.as_ref().map(|(file, tally)| (*file, tally)));
+        let mut plan = recovery::plan(&files, &read);
         if let Some(spare) = plan.spare {
             let file = files.last().filter(|file| file.bytes == segment);
             if !file.is_some_and(|file| is_blank(disk, &file.path).unwrap_or(false)) {
@@ -232,9 +239,9 @@ impl Recovered {
             let frames = plan.damaged;
             tracing::error!(frames, directory = %own.id, "durable frames are damaged");
         }
-        let batch = match (plan.repeat, last) {
-            (Some(repeat), Some((file, _))) => collect(disk, own, file, repeat.from)?,
-            _ => Batch::default(),
+        let batch = match plan.repeat {
+            Some(repeat) => collect(disk, own, &read, repeat.from)?,
+            None => Batch::default(),
         };
         Ok(Self { plan, batch })
     }
@@ -252,20 +259,32 @@ fn tally(disk: &dyn Disk, own: &Held, file: &SegmentFile) -> io::Result<Tally> {
     }
 }
 
-/// The valid frames of a segment from a sequence on, to be written again.
-fn collect(disk: &dyn Disk, own: &Held, file: &SegmentFile, from: u64) -> io::Result<Batch> {
-    let mut batch = Batch::default();
-    let mut scan = open(disk, own, file)?;
-    loop {
-        match scan.step()? {
-            Found::Frame(stored) if stored.sequence >= from => {
-                frame::encode(&stored.frame, stored.sequence, &mut batch.bytes);
-                batch.count += 1;
+/// The valid frames from a sequence on, in order, to be written again. Each as it was written
+/// first: who reads passes over what comes again.
+fn collect(
+    disk: &dyn Disk,
+    own: &Held,
+    read: &[(&SegmentFile, Tally)],
+    from: u64,
+) -> io::Result<Batch> {
+    let mut frames = BTreeMap::new();
+    for (file, _) in read {
+        let mut scan = open(disk, own, file)?;
+        loop {
+            match scan.step()? {
+                Found::Frame(stored) if stored.sequence >= from => {
+                    let bytes: &mut Vec<u8> = frames.entry(stored.sequence).or_default();
+                    if bytes.is_empty() {
+                        frame::encode(&stored.frame, stored.sequence, bytes);
+                    }
+                }
+                Found::Frame(_) | Found::Gap { .. } => {}
+                Found::End { .. } => break,
             }
-            Found::Frame(_) | Found::Gap { .. } => {}
-            Found::End { .. } => return Ok(batch),
         }
     }
+    let count = frames.len();
+    Ok(Batch { bytes: frames.into_values().flatten().collect(), count, from: Vec::new() })
 }
 
 fn open(disk: &dyn Disk, own: &Held, file: &SegmentFile) -> io::Result<Scan> {

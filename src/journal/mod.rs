@@ -71,7 +71,9 @@
 //!
 //! [`Appender`]s put frames into one bounded queue and get their sequence there. The writer
 //! thread ([`writer`] decides, [`driver`] acts) takes all that is queued, writes it with one
-//! call, syncs, and publishes the durable position. The keeper thread ([`keeper`]) prepares the
+//! call, syncs, and publishes the durable position. It writes whole blocks past the system's
+//! memory, since what is written once and read seldom need not be copied there; the last block
+//! is written again with what follows, beginning with the same bytes. The keeper thread ([`keeper`]) prepares the
 //! next segment and deletes what retention names. A [`Reader`] has its own descriptor and reads
 //! below the durable position only.
 //!
@@ -83,7 +85,8 @@
 //! follows the proven is the last batch: it may have been acknowledged, or torn. All of it that
 //! is valid is repeated at the beginning of a new segment, which names the old one as its
 //! predecessor, and is durable before anything new is accepted. So recovery changes no old file,
-//! and the same rule serves a segment whose sync failed. An overlap is accepted when the
+//! and the same rule serves a segment whose sync failed. A segment that repeats may itself be
+//! torn, so what it may repeat is read together with it. An overlap is accepted when the
 //! later segment names the earlier one, or one before it, as predecessor and the bytes agree;
 //! otherwise the later segment is refused.
 
