@@ -86,8 +86,10 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("admin.chain", "\"c\"", "key = \"k\"\n", "chain: Some(\"/etc/waypost/c\")"),
     ("admin.key", "\"k\"", "chain = \"c\"\n", "key: Some(\"/etc/waypost/k\")"),
     ("admin.hosts", "[\"ops.example\"]", "", "hosts: [\"ops.example\"]"),
+    ("admin.deadline", "\"7s\"", "", "deadline: 7s"),
     ("trace.level", "\"debug\"", "", "level: Debug"),
     ("trace.form", "\"json\"", "", "form: Json"),
+    ("shutdown.delay", "\"12s\"", "", "delay: 12s"),
     ("shutdown.grace", "\"11s\"", "", "grace: 11s"),
 ];
 

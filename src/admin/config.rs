@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The operator's door's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub key: Option<PathBuf>,
     /// Names under which the door may be asked, besides its address and `localhost`.
     pub hosts: Vec<String>,
+    /// For a TLS handshake, for a request's header, and between requests.
+    pub deadline: Duration,
 }
 
 impl Default for Config {
@@ -26,6 +29,7 @@ impl Default for Config {
             chain: None,
             key: None,
             hosts: Vec::new(),
+            deadline: Duration::from_secs(20),
         }
     }
 }
@@ -34,6 +38,9 @@ impl Config {
     /// What cannot be served, as (key, reason); empty when all is well.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
+        if !(Duration::from_millis(100)..=Duration::from_secs(3_600)).contains(&self.deadline) {
+            problems.push(("deadline", "expected 100ms to 1h".to_owned()));
+        }
         if self.chain.is_some() != self.key.is_some() {
             let key = if self.chain.is_some() { "key" } else { "chain" };
             problems.push((key, "expected admin.chain and admin.key together".to_owned()));

@@ -5,12 +5,20 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
 use std::os::unix::net::{UnixListener as StdUnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
 
 use super::access::Rules;
 use super::secure::Secure;
@@ -57,6 +65,7 @@ pub struct Door {
     unix: UnixListener,
     address: SocketAddr,
     hosts: Vec<String>,
+    deadline: Duration,
     parts: Parts,
 }
 
@@ -93,7 +102,8 @@ impl Door {
         let tcp = TcpListener::from_std(tcp).map_err(wrong)?;
         let address = tcp.local_addr().map_err(wrong)?;
         let unix = unix(&parts.socket, &*parts.disk)?;
-        Ok(Self { tcp, unix, address, hosts: config.hosts.clone(), parts })
+        let (hosts, deadline) = (config.hosts.clone(), config.deadline);
+        Ok(Self { tcp, unix, address, hosts, deadline, parts })
     }
 
     /// Where it was bound.
@@ -103,21 +113,21 @@ impl Door {
 
     /// Answers until the drain begins, then finishes what is in progress.
     pub fn serve(self, drain: &Drain) {
-        let Self { tcp, unix, address, hosts, mut parts } = self;
+        let Self { tcp, unix, address, hosts, deadline, mut parts } = self;
         let rules = Arc::new(Rules::new(address, hosts, parts.token.take()));
         let (socket, disk, tls) = (parts.socket.clone(), Arc::clone(&parts.disk), parts.tls.take());
         let (outside, inside) = routes::routers(parts, rules);
         match tls {
             Some(config) => {
-                let (secure, accepting) = Secure::new(tcp, config, address, drain.clone());
+                let (secure, accepting) = Secure::new(tcp, config, deadline, drain.clone());
                 drain.spawn(accepting);
-                drain.spawn(answer(secure, outside, drain.clone()));
+                drain.spawn(answer(secure, outside, deadline, drain.clone()));
             }
-            None => drain.spawn(answer(tcp, outside, drain.clone())),
+            None => drain.spawn(answer(tcp, outside, deadline, drain.clone())),
         }
         let ending = drain.clone();
         drain.spawn(async move {
-            answer(unix, inside, ending).await;
+            answer(unix, inside, deadline, ending).await;
             if let Err(error) = disk.remove(&socket) {
                 tracing::debug!(%error, "the socket was gone already");
             }
@@ -125,16 +135,49 @@ impl Door {
     }
 }
 
-async fn answer<L>(listener: L, router: Router, drain: Drain)
+/// Answers each connection of `listener` until the drain begins.
+async fn answer<L>(mut listener: L, router: Router, deadline: Duration, drain: Drain)
 where
-    L: axum::serve::Listener,
-    L::Addr: fmt::Debug,
+    L: Listener,
 {
-    let ending = drain.clone();
-    let serving =
-        axum::serve(listener, router).with_graceful_shutdown(async move { ending.ending().await });
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "the operator's door closed");
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = async {
+            // Never closed. The next connection waits in the kernel for one to end.
+            let place = Arc::clone(&room).acquire_owned().await.ok();
+            (place, listener.accept().await.0)
+        };
+        let (place, stream) = tokio::select! {
+            accepted = accepted => accepted,
+            () = drain.ending() => return,
+        };
+        let (router, ending) = (router.clone(), drain.clone());
+        drain.spawn(async move {
+            let _place = place;
+            converse(stream, router, deadline, &ending).await;
+        });
+    }
+}
+
+/// Answers one connection. A peer that is silent, slow or idle is closed after `deadline`.
+async fn converse<S>(stream: S, router: Router, deadline: Duration, ending: &Drain)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadline)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = ending.ending() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection of the operator's door ended early");
     }
 }
 
@@ -153,3 +196,6 @@ fn unix(path: &Path, disk: &dyn Disk) -> Result<UnixListener, BindError> {
     listener.set_nonblocking(true).map_err(wrong)?;
     UnixListener::from_std(listener).map_err(wrong)
 }
+
+/// Connections at a time, on each of the address and the socket.
+const CONNECTIONS: usize = 256;

@@ -19,7 +19,6 @@ use crate::drain::Drain;
 #[derive(Debug)]
 pub(super) struct Secure {
     ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
 }
 
 impl Secure {
@@ -28,7 +27,7 @@ impl Secure {
     pub(super) fn new(
         tcp: TcpListener,
         config: Arc<ServerConfig>,
-        address: SocketAddr,
+        deadline: Duration,
         drain: Drain,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (done, ready) = mpsc::channel(WAITING);
@@ -49,7 +48,7 @@ impl Secure {
                 };
                 let (acceptor, done) = (acceptor.clone(), done.clone());
                 drain.spawn(async move {
-                    let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream));
+                    let handshake = tokio::time::timeout(deadline, acceptor.accept(stream));
                     if let Ok(Ok(stream)) = handshake.await
                         && done.send((stream, peer)).await.is_err()
                     {
@@ -58,7 +57,7 @@ impl Secure {
                 });
             }
         };
-        (Self { ready, address }, accepting)
+        (Self { ready }, accepting)
     }
 }
 
@@ -75,10 +74,10 @@ impl Listener for Secure {
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Ok(self.address)
+        // The door knows it from before.
+        Err(io::ErrorKind::Unsupported.into())
     }
 }
 
-const HANDSHAKE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 const WAITING: usize = 16;

@@ -162,6 +162,7 @@ fn admin(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finis
     section.take("chain", &mut admin.chain, optional_path);
     section.take("key", &mut admin.key, optional_path);
     section.take("hosts", &mut admin.hosts, |written, base| list(written, base, text));
+    section.take("deadline", &mut admin.deadline, duration);
     section.no_secret("token", "token_file");
     section.refuse(admin.problems());
     section.finish(finished);
@@ -174,11 +175,12 @@ fn trace(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finis
 }
 
 fn shutdown(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
-    let grace = &mut settings.shutdown.grace;
-    section.take("grace", grace, duration);
-    if grace.as_secs() > 600 {
-        section.refuse(vec![("grace", "expected at most 10m".to_owned())]);
-    }
+    let shutdown = &mut settings.shutdown;
+    section.take("delay", &mut shutdown.delay, duration);
+    section.take("grace", &mut shutdown.grace, duration);
+    let waits = [("delay", shutdown.delay), ("grace", shutdown.grace)];
+    let too_long = waits.into_iter().filter(|(_, wait)| wait.as_secs() > 600);
+    section.refuse(too_long.map(|(key, _)| (key, "expected at most 10m".to_owned())).collect());
     section.finish(finished);
 }
 

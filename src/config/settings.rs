@@ -83,6 +83,8 @@ pub enum Form {
 /// How the node ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shutdown {
+    /// How long everything is answered on after `/readyz` has begun to say that the node ends.
+    pub delay: Duration,
     /// How long connections may take to finish.
     pub grace: Duration,
 }
@@ -100,7 +102,7 @@ impl Default for Settings {
             store: store::Config::default(),
             admin: admin::Config::default(),
             trace: Trace { level: Level::Info, form: Form::Text },
-            shutdown: Shutdown { grace: Duration::from_secs(10) },
+            shutdown: Shutdown { delay: Duration::ZERO, grace: Duration::from_secs(10) },
         };
         settings.place_under_data();
         settings

@@ -12,7 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::build::{self, Parts, ServeError};
 use super::feed::{self, EachEvent};
-use super::{keys, reactors};
+use super::keys::Keys;
+use super::reactors;
 use crate::admin::{self, NodeFile, Readiness, Recent, Sample};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -93,12 +94,14 @@ pub fn serve(
 }
 
 /// What must outlive the serving.
-struct Node {
-    metrics: Metrics,
-    readiness: Readiness,
-    drain: Drain,
+pub(super) struct Node {
+    pub(super) metrics: Metrics,
+    pub(super) readiness: Readiness,
+    pub(super) drain: Drain,
+    /// The operator's door goes on to tell why, while the public one ends.
+    admin_drain: Drain,
     journal_drain: Drain,
-    journal: Arc<Journal>,
+    pub(super) journal: Arc<Journal>,
 }
 
 impl Node {
@@ -116,7 +119,7 @@ impl Node {
         let metrics = Metrics::new();
         let parts = Parts::read(settings, &world, &extras.throwaway, &metrics)?;
         let token = build::admin_token(settings, &world)?;
-        let (drain, journal_drain) = (Drain::new(), Drain::new());
+        let journal_drain = Drain::new();
         let count = reactor_count(settings);
         let (sockets, bound) = Sockets::bind(&settings.edge, count)?;
         let (disk, clock) = (Arc::clone(&world.disk), Arc::clone(&world.clock));
@@ -124,13 +127,13 @@ impl Node {
         let node = Self {
             metrics,
             readiness: Readiness::default(),
-            drain,
+            drain: Drain::new(),
+            admin_drain: Drain::new(),
             journal_drain,
             journal: Arc::new(journal),
         };
-        if parts.keyring.list().is_empty() {
-            tracing::error!("there are no link keys: make one with `waypost key new`");
-        }
+        let clock = Arc::clone(&world.clock);
+        let keys = Keys::new(parts.keyring.clone(), node.readiness.clone(), clock);
         let holdings = Holdings {
             certificates: parts.certificates.clone(),
             keyring: parts.keyring.clone(),
@@ -143,9 +146,9 @@ impl Node {
         let (drain, grace) = (&node.drain, settings.shutdown.grace);
         door.watch(drain);
         parts.certificates.watch(drain);
-        keys::watch(parts.keyring.clone(), settings.links.reload, drain);
-        let appenders = reactors::start(&door, sockets, &node.journal, &node.metrics, drain, grace)
-            .map_err(ServeError::Thread)?;
+        keys.watch(settings.links.reload, drain);
+        let appenders =
+            reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
         let mut running = Running {
             https: bound.https,
             http: bound.http,
@@ -154,10 +157,12 @@ impl Node {
             authority_file: parts.authority_file,
             keyring: parts.keyring,
         };
-        node.open_admin(settings, &world, extras, token, &mut running)?;
+        node.open_admin(settings, &world, extras, (token, keys.clone()), &mut running)?;
         node.node_file(settings, &running, &world).write(&*world.disk, data).map_err(file)?;
         ready(&running);
-        signals.ending(&parts.certificates, &running.keyring).await;
+        signals.ending(&parts.certificates, &keys).await;
+        node.readiness.begin("draining");
+        signals.delay(settings.shutdown.delay).await;
         let counts = node.end(grace, &appenders).await;
         if let Err(error) = NodeFile::remove(&*world.disk, data) {
             tracing::warn!(%error, "node.json could not be removed");
@@ -170,12 +175,11 @@ impl Node {
         settings: &Settings,
         world: &World,
         extras: Extras,
-        token: Option<Vec<u8>>,
+        (token, keys): (Option<Vec<u8>>, Keys),
         running: &mut Running,
     ) -> Result<(), ServeError> {
         let is_dev = extras.sample.is_some() || extras.each_event.is_some();
         let recent = Recent::default();
-        let keyring = running.keyring.clone();
         let tls = match (&settings.admin.chain, &settings.admin.key) {
             (Some(chain), Some(key)) => {
                 let config = crate::tls::single(&*world.disk, chain, key, world.clock.wall());
@@ -191,14 +195,14 @@ impl Node {
             disk: Arc::clone(&world.disk),
             recent: is_dev.then(|| recent.clone()),
             sample: extras.sample.map(|sample| sample(running)),
-            reload_keys: Arc::new(move || keyring.reload().map_err(|error| error.to_string())),
+            reload_keys: Arc::new(move || keys.reload().map_err(|error| error.to_string())),
             tls,
         };
         let door = admin::Door::bind(&settings.admin, parts)?;
         running.admin = door.address();
-        door.serve(&self.drain);
+        door.serve(&self.admin_drain);
         if is_dev {
-            feed::follow(&self.journal, recent, extras.each_event, &self.drain);
+            feed::follow(&self.journal, recent, extras.each_event, &self.admin_drain);
         }
         Ok(())
     }
@@ -228,7 +232,6 @@ impl Node {
 
     async fn end(&self, grace: Duration, appenders: &[crate::journal::Appender]) -> Counts {
         tracing::info!("ending: no new connections");
-        self.readiness.begin("draining");
         self.drain.begin();
         let left = self.drain.finished(grace + Duration::from_millis(500)).await;
         if left > 0 {
@@ -242,6 +245,10 @@ impl Node {
         let lost = reactors::settle(appenders);
         if lost > 0 {
             tracing::error!(events = lost, "answered events were never recorded");
+        }
+        self.admin_drain.begin();
+        if self.admin_drain.finished(ADMIN_GRACE).await > 0 {
+            tracing::debug!("the operator's door was left with requests in progress");
         }
         self.metrics.ledger.counts()
     }
@@ -263,18 +270,30 @@ impl Signals {
         })
     }
 
-    async fn ending(&mut self, certificates: &crate::tls::Certificates, keyring: &Keyring) {
+    /// Waits for `delay`, or for one more signal to end.
+    async fn delay(&mut self, delay: Duration) {
+        if !delay.is_zero() {
+            tracing::info!(?delay, "ending: no longer ready, answering on for a while");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    async fn ending(&mut self, certificates: &crate::tls::Certificates, keys: &Keys) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 _ = self.hang_up.recv() => {}
             }
-            let (certificates, keyring) = (certificates.clone(), keyring.clone());
+            let (certificates, keys) = (certificates.clone(), keys.clone());
             let read = tokio::task::spawn_blocking(move || {
                 let replaced = certificates.reload();
                 tracing::info!(replaced, "SIGHUP: certificates were read again");
-                if let Err(error) = keyring.reload() {
+                if let Err(error) = keys.reload() {
                     tracing::warn!(%error, "SIGHUP: the link keys stay as they were");
                 }
             });
@@ -294,3 +313,5 @@ fn reactor_count(settings: &Settings) -> usize {
 
 /// How long the journal may take to make the last events durable.
 const JOURNAL_GRACE: Duration = Duration::from_secs(5);
+/// How long a request to the operator's door may take to finish.
+const ADMIN_GRACE: Duration = Duration::from_secs(1);

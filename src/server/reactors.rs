@@ -4,35 +4,52 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::node::Node;
+use crate::admin::Readiness;
 use crate::drain::Drain;
 use crate::edge::{Door, Sockets};
-use crate::journal::{Appender, Journal};
-use crate::metrics::{Account, Metrics, Unrecorded};
+use crate::journal::Appender;
+use crate::metrics::{Account, Unrecorded};
 
 /// Starts one reactor for each set of sockets. Each ends when the drain has begun and its
 /// connections are done, or after `grace`.
 pub(super) fn start(
     door: &Arc<Door>,
     sockets: Vec<Sockets>,
-    journal: &Journal,
-    metrics: &Metrics,
-    drain: &Drain,
+    node: &Node,
     grace: Duration,
 ) -> io::Result<Vec<Appender>> {
     let mut appenders = Vec::new();
     for (index, sockets) in sockets.into_iter().enumerate() {
-        let account = metrics.ledger.open();
-        let appender = journal.appender(account.clone());
+        let account = node.metrics.ledger.open();
+        let appender = node.journal.appender(account.clone());
         appenders.push(appender.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (door, branch) = (Arc::clone(door), drain.branch());
-        drain.thread(&format!("reactor-{index}"), move || {
+        let (door, branch) = (Arc::clone(door), node.drain.branch());
+        let answering = Answering { readiness: node.readiness.clone(), ending: node.drain.clone() };
+        node.drain.thread(&format!("reactor-{index}"), move || {
+            let _answering = answering;
             runtime.block_on(run(&door, appender, account, sockets, branch, grace));
             // What is still open past the grace is dropped with the runtime.
             runtime.shutdown_background();
         })?;
     }
     Ok(appenders)
+}
+
+/// Held by a reactor while it answers.
+struct Answering {
+    readiness: Readiness,
+    ending: Drain,
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        // By a panic, or since it could not listen: a part of the visitors is not answered.
+        if !self.ending.is_ending() {
+            self.readiness.begin("listeners");
+        }
+    }
 }
 
 async fn run(

@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::CertificateDer;
 
 /// An authority that lives as long as the test.
 pub struct Authority {
     root: CertificateDer<'static>,
+    root_pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -27,8 +28,11 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = params.self_signed(&key).unwrap().der().clone();
-        Self { root, issuer: Issuer::new(params, key) }
+        // A leaf whose issuer has the leaf's own name would be taken for self-signed.
+        params.distinguished_name.push(DnType::CommonName, "the test's authority");
+        let certificate = params.self_signed(&key).unwrap();
+        let (root, root_pem) = (certificate.der().clone(), certificate.pem());
+        Self { root, root_pem, issuer: Issuer::new(params, key) }
     }
 
     /// A certificate for one name, written into `folder`.
@@ -43,6 +47,13 @@ impl Authority {
         fs::write(&files.chain, leaf.pem()).unwrap();
         fs::write(&files.key, key.serialize_pem()).unwrap();
         files
+    }
+
+    /// A file in `folder` with what a client is to trust.
+    pub fn file(&self, folder: &Path) -> PathBuf {
+        let path = folder.join("root.pem");
+        fs::write(&path, &self.root_pem).unwrap();
+        path
     }
 
     /// What a client is to trust.

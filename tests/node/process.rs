@@ -24,6 +24,8 @@ pub struct Setup {
     pub hosts: Vec<String>,
     /// Lines for the section `[edge]`.
     pub edge: String,
+    /// Lines for the section `[admin]`.
+    pub admin: String,
     /// Lines for the section `[journal]`.
     pub journal: String,
     /// Further sections.
@@ -49,6 +51,8 @@ pub struct Node {
     program: Program,
     authority: Authority,
     mint: Mint,
+    /// Whether the operator's door answers without TLS.
+    is_plain: bool,
     running: Option<Running>,
 }
 
@@ -86,7 +90,8 @@ impl Node {
         fs::write(folder.path().join("waypost.toml"), configuration).unwrap();
         let mint = Mint::new(&folder.path().join("data/keys"));
         let program = setup.program;
-        let mut node = Self { folder, program, authority, mint, running: None };
+        let is_plain = !setup.admin.contains("chain =");
+        let mut node = Self { folder, program, authority, mint, is_plain, running: None };
         node.restart();
         node
     }
@@ -113,11 +118,25 @@ impl Node {
         running.child.wait().unwrap();
     }
 
+    /// Asks the node to end, as an operator does.
+    pub fn signal(&self) {
+        let running = self.running.as_ref().expect("the node runs");
+        kill_process(Pid::from_child(&running.child), Signal::TERM).unwrap();
+    }
+
+    /// Starts the node in the same folder, which must fail; returns its status and all it said.
+    pub fn fail_to_start(&mut self) -> (ExitStatus, String) {
+        self.spawn();
+        let running = self.running.as_mut().expect("just started");
+        let status = poll("the node ends", || running.child.try_wait().unwrap());
+        self.running = None;
+        (status, self.told())
+    }
+
     /// Asks the node to end, as an operator does, and waits for it.
     pub fn terminate(&mut self) -> ExitStatus {
+        self.signal();
         let running = self.running.as_mut().expect("the node runs");
-        let process = Pid::from_child(&running.child);
-        kill_process(process, Signal::TERM).unwrap();
         let status = poll("the node ends", || running.child.try_wait().unwrap());
         self.running = None;
         status
@@ -219,7 +238,7 @@ impl Node {
 
     /// Waits until the process that was just started says where it listens, and that it is ready.
     fn ready(&mut self) -> Addresses {
-        let (file, told) = (self.data().join("node.json"), self.traces());
+        let (file, told, is_plain) = (self.data().join("node.json"), self.traces(), self.is_plain);
         let child = &mut self.running.as_mut().unwrap().child;
         poll("the node is ready", || {
             if let Some(status) = child.try_wait().unwrap() {
@@ -228,7 +247,8 @@ impl Node {
             }
             // The file of a process that was killed is still there.
             let addresses = addresses(&file, child.id())?;
-            (get(addresses.admin, "/readyz")?.0 == 200).then_some(addresses)
+            let is_ready = !is_plain || get(addresses.admin, "/readyz")?.0 == 200;
+            is_ready.then_some(addresses)
         })
     }
 }
@@ -246,12 +266,12 @@ impl Drop for Node {
 }
 
 fn configuration(setup: &Setup, authority: &Authority, folder: &Path) -> String {
-    let Setup { hosts, edge, journal, more, .. } = setup;
+    let Setup { hosts, edge, admin, journal, more, .. } = setup;
     let data = folder.join("data");
     let mut text = format!(
         "[node]\ndata = {data:?}\nname = \"{NAME}\"\n\n\
          [edge]\nhttps = [\"127.0.0.1:0\"]\nhttp = [\"127.0.0.1:0\"]\n{edge}\n\n\
-         [admin]\nlisten = \"127.0.0.1:0\"\n\n\
+         [admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n\n\
          [journal]\n{journal}\n\n{more}\n"
     );
     for host in hosts {
