@@ -24,6 +24,7 @@ use super::access::Rules;
 use super::secure::Secure;
 use super::{Config, Readiness, Recent, Sample, routes};
 use crate::disk::Disk;
+use crate::domains::Porter;
 use crate::drain::Drain;
 use crate::metrics::Metrics;
 
@@ -32,14 +33,14 @@ pub type ReloadKeys = Arc<dyn Fn() -> Result<bool, String> + Send + Sync>;
 
 /// What the door shows and changes.
 pub struct Parts {
+    /// The customers' hostnames.
+    pub domains: Porter,
     /// What the process counts.
     pub metrics: Metrics,
     /// Whether it can answer.
     pub readiness: Readiness,
     /// The bearer token.
     pub token: Option<Vec<u8>>,
-    /// Where the Unix socket goes.
-    pub socket: PathBuf,
     /// The file system that a dead process's socket is removed from.
     pub disk: Arc<dyn Disk>,
     /// The last events, which only `dev` keeps.
@@ -54,7 +55,7 @@ pub struct Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Parts").field("domains", &self.domains).finish_non_exhaustive()
     }
 }
 
@@ -64,9 +65,9 @@ pub struct Door {
     tcp: TcpListener,
     unix: UnixListener,
     address: SocketAddr,
+    socket: PathBuf,
     hosts: Vec<String>,
     deadline: Duration,
-    parts: Parts,
 }
 
 /// Why the door could not be bound: the operator's to mend.
@@ -93,17 +94,31 @@ pub enum BindError {
     },
 }
 
+impl BindError {
+    /// Whether another process answers there: it may be the one before this, which ends.
+    pub fn is_in_use(&self) -> bool {
+        match self {
+            Self::InUse(_) => true,
+            Self::Address { source, .. } | Self::Socket { source, .. } => {
+                source.kind() == io::ErrorKind::AddrInUse
+            }
+        }
+    }
+}
+
 impl Door {
     /// Binds the address and the socket. Must be called on a runtime.
-    pub fn bind(config: &Config, parts: Parts) -> Result<Self, BindError> {
+    pub fn bind(config: &Config, socket: &Path, disk: &dyn Disk) -> Result<Self, BindError> {
         let wrong = |source| BindError::Address { address: config.listen, source };
-        let tcp = StdTcpListener::bind(config.listen).map_err(wrong)?;
+        // The socket first: who answers there says more than a port that is taken.
+        let unix = unix(socket, disk)?;
+        let tcp = StdTcpListener::bind(config.listen).map_err(wrong);
+        let tcp = tcp.inspect_err(|_| drop(disk.remove(socket)))?;
         tcp.set_nonblocking(true).map_err(wrong)?;
         let tcp = TcpListener::from_std(tcp).map_err(wrong)?;
         let address = tcp.local_addr().map_err(wrong)?;
-        let unix = unix(&parts.socket, &*parts.disk)?;
-        let (hosts, deadline) = (config.hosts.clone(), config.deadline);
-        Ok(Self { tcp, unix, address, hosts, deadline, parts })
+        let (hosts, deadline, socket) = (config.hosts.clone(), config.deadline, socket.to_owned());
+        Ok(Self { tcp, unix, address, socket, hosts, deadline })
     }
 
     /// Where it was bound.
@@ -112,10 +127,10 @@ impl Door {
     }
 
     /// Answers until the drain begins, then finishes what is in progress.
-    pub fn serve(self, drain: &Drain) {
-        let Self { tcp, unix, address, hosts, deadline, mut parts } = self;
+    pub fn serve(self, mut parts: Parts, drain: &Drain) {
+        let Self { tcp, unix, address, socket, hosts, deadline } = self;
         let rules = Arc::new(Rules::new(address, hosts, parts.token.take()));
-        let (socket, disk, tls) = (parts.socket.clone(), Arc::clone(&parts.disk), parts.tls.take());
+        let (disk, tls) = (Arc::clone(&parts.disk), parts.tls.take());
         let (outside, inside) = routes::routers(parts, rules);
         match tls {
             Some(config) => {

@@ -5,6 +5,7 @@
 
 mod access;
 mod config;
+mod domains;
 mod door;
 mod node_file;
 mod page;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::access::{Asked, Denied, Rules};
 use super::door::Parts;
-use super::page;
+use super::{domains, page};
 use crate::metrics::CONTENT_TYPE as METRICS;
 
 /// The router for the TCP address and the one for the Unix socket.
@@ -34,6 +34,7 @@ pub(super) fn routers(parts: Parts, rules: Arc<Rules>) -> (Router, Router) {
         router = router.route("/v1/events", get(events));
     }
     let router = router
+        .merge(domains::routes())
         .fallback(|| async { failure(StatusCode::NOT_FOUND, "there is nothing under this path") })
         .method_not_allowed_fallback(|| async {
             failure(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
@@ -142,11 +143,11 @@ async fn events(State(parts): State<Arc<Parts>>, Query(asked): Query<After>) -> 
     typed(StatusCode::OK, JSON, recent.after(asked.after))
 }
 
-fn failure(status: StatusCode, reason: &str) -> Response {
+pub(super) fn failure(status: StatusCode, reason: &str) -> Response {
     object(status, &json!({ "error": reason }))
 }
 
-fn object(status: StatusCode, body: &Value) -> Response {
+pub(super) fn object(status: StatusCode, body: &Value) -> Response {
     typed(status, JSON, format!("{body}\n"))
 }
 

@@ -8,6 +8,7 @@ use clap::Args;
 use super::place;
 use crate::config::Settings;
 use crate::disk::Disk;
+use crate::domains::Admission;
 
 /// Checks a configuration file: exit 0 when a node can run from it, else 2 with every reason.
 #[derive(Args, Debug)]
@@ -49,6 +50,14 @@ fn summary(settings: &Settings) {
     println!("  admin         {}", settings.admin.listen);
     let hosts: usize = settings.tls.certificates.iter().map(|files| files.hosts.len()).sum();
     println!("  certificates  {} in files, for {hosts} names", settings.tls.certificates.len());
+    let domains = &settings.domains;
+    let admission = match domains.admission {
+        Admission::Cname => "names whose CNAME leads to",
+        Admission::Registered => "listed names, with a CNAME to",
+    };
+    let target = domains.target.as_ref().map_or("nothing", |target| target.as_str());
+    println!("  domains       {admission} {target}; {} files of names", domains.files.len());
+    println!("  store         {}", settings.store.file.display());
     println!("  journal       {}", settings.journal.directory.display());
     println!("  link keys     {}", settings.links.keys.display());
 }

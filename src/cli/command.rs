@@ -8,10 +8,12 @@ use clap::{Parser, Subcommand};
 
 use super::check::CheckArgs;
 use super::dev::DevArgs;
+use super::domain::DomainArgs;
 use super::journal::JournalArgs;
 use super::key::KeyArgs;
 use super::link::LinkArgs;
 use super::serve::ServeArgs;
+use super::store::StoreArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, SystemDisk};
 
@@ -36,8 +38,12 @@ enum Command {
     Key(KeyArgs),
     /// Mint links and pixels, and show what a link says.
     Link(Box<LinkArgs>),
+    /// List, add, remove and check customers' hostnames.
+    Domain(Box<DomainArgs>),
     /// Read the journal of events.
     Journal(JournalArgs),
+    /// Write all records of the store as text, and read them.
+    Store(StoreArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -50,7 +56,9 @@ pub fn main() -> ExitCode {
         Command::Check(check) => ExitCode::from(check.run(&disk)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
+        Command::Domain(domain) => ended(domain.run(&disk, &clock)),
         Command::Journal(journal) => ended(journal.run(&disk)),
+        Command::Store(store) => ended(store.run(&disk, &clock)),
     }
 }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::place::{Place, PlaceArgs, PlaceError};
 use crate::disk::Disk;
 use crate::journal::{
-    DirectoryId, Position, PositionError, ReadError, Reader, Report, directories, inspect,
+    DirectoryId, Position, PositionError, ReadError, Reader, Report, Stream, directories, inspect,
 };
 
 /// Reads the journal: no lock is taken, so a node may be running.
@@ -31,6 +31,9 @@ enum Command {
         /// Start at this position, <directory id>:<sequence>; without it, at the oldest kept.
         #[arg(long, value_name = "POS")]
         from: Option<String>,
+        /// The stream: what people did, what became of domains, or of audits.
+        #[arg(long, value_enum, default_value = "events")]
+        stream: StreamName,
         /// Go on as new events are written, until interrupted.
         #[arg(long)]
         follow: bool,
@@ -54,6 +57,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A stream of the journal.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StreamName {
+    Events,
+    Domains,
+    Audits,
+}
+
+impl StreamName {
+    fn stream(self) -> Stream {
+        match self {
+            Self::Events => Stream::Events,
+            Self::Domains => Stream::Domains,
+            Self::Audits => Stream::Audits,
+        }
+    }
 }
 
 /// Why a journal command ended early.
@@ -95,9 +116,10 @@ impl JournalArgs {
     pub(super) fn run(self, disk: &Arc<dyn Disk>) -> Result<u8, JournalError> {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.command {
-            Command::Cat { place, from, follow, positions } => {
+            Command::Cat { place, from, stream, follow, positions } => {
                 let from = from.map(|text| text.parse()).transpose()?;
-                cat(disk, &place.resolve(disk)?.journal, from, follow, positions, &mut out)
+                let folder = place.resolve(disk)?.journal;
+                cat(disk, &folder, from, stream.stream(), (follow, positions), &mut out)
             }
             Command::Inspect { place, json } => {
                 show(disk, &place.resolve(disk)?, json, false, &mut out)
@@ -127,8 +149,8 @@ fn cat(
     disk: &Arc<dyn Disk>,
     folder: &Path,
     from: Option<Position>,
-    follow: bool,
-    positions: bool,
+    stream: Stream,
+    (follow, positions): (bool, bool),
     out: &mut impl Write,
 ) -> Result<u8, JournalError> {
     let mut directories = found(disk, folder)?;
@@ -147,12 +169,15 @@ fn cat(
         loop {
             while let Some(stored) = reader.read()? {
                 let sequence = stored.sequence;
+                first.get_or_insert(sequence);
+                if stored.frame.stream != stream {
+                    continue;
+                }
                 if positions {
                     write!(out, "{}\t", Position { directory: id, sequence })?;
                 }
                 out.write_all(stored.frame.body)?;
                 out.write_all(b"\n")?;
-                first.get_or_insert(sequence);
             }
             if !(follow && index == last) {
                 break;

@@ -3,11 +3,16 @@
 mod check;
 mod command;
 mod dev;
+mod domain;
+mod door;
 mod journal;
 mod key;
 mod link;
 mod place;
+mod registrar;
 mod serve;
+mod store;
+mod table;
 mod time;
 mod trace;
 

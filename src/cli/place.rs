@@ -16,10 +16,10 @@ use crate::disk::Disk;
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct PlaceArgs {
     /// The node's configuration file.
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    #[arg(long, value_name = "FILE", conflicts_with = "data", global = true)]
     pub(super) config: Option<PathBuf>,
     /// The node's data folder; without it and --config, .waypost in the current folder.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(super) data: Option<PathBuf>,
 }
 
@@ -60,10 +60,7 @@ impl PlaceArgs {
         if let Some(file) = &self.config {
             return Ok(Place::of(&load(&**disk, file)?));
         }
-        let data = self.data.clone().unwrap_or_else(|| {
-            eprintln!("using {DEV_FOLDER} in this folder (name another with --data or --config)");
-            PathBuf::from(DEV_FOLDER)
-        });
+        let data = self.folder();
         let mut place = Place::of(&Settings::dev(&data));
         // A node that runs tells where it can be reached, which its folder alone does not.
         if let Some(node) = NodeFile::read(&**disk, &data).ok().flatten() {
@@ -72,6 +69,21 @@ impl PlaceArgs {
             place.open_prefix = node.links.open_prefix;
         }
         Ok(place)
+    }
+
+    /// All settings of the node there.
+    pub(super) fn settings(&self, disk: &Arc<dyn Disk>) -> Result<Settings, PlaceError> {
+        match &self.config {
+            Some(file) => load(&**disk, file),
+            None => Ok(Settings::dev(&self.folder())),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| {
+            eprintln!("using {DEV_FOLDER} in this folder (name another with --data or --config)");
+            PathBuf::from(DEV_FOLDER)
+        })
     }
 }
 

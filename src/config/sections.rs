@@ -10,6 +10,7 @@ use super::reader::{
 };
 use super::settings::{Form, Level, Settings};
 use super::suggest;
+use crate::domains::Admission;
 use crate::event::AddressForm;
 use crate::hostname::Hostname;
 use crate::journal::Sync;
@@ -28,6 +29,8 @@ pub(super) fn read(
     journal(settings, Section::new("journal", document, base), &mut finished);
     links(settings, Section::new("links", document, base), &mut finished);
     events(settings, Section::new("events", document, base), &mut finished);
+    domains(settings, Section::new("domains", document, base), &mut finished);
+    dns(settings, Section::new("dns", document, base), &mut finished);
     store(settings, Section::new("store", document, base), &mut finished);
     admin(settings, Section::new("admin", document, base), &mut finished);
     trace(settings, Section::new("trace", document, base), &mut finished);
@@ -149,9 +152,66 @@ fn events(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fini
     section.finish(finished);
 }
 
+fn domains(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let domains = &mut settings.domains;
+    section.take("admission", &mut domains.admission, choice(&ADMISSIONS));
+    section.take("target", &mut domains.target, optional_host);
+    section.take("files", &mut domains.files, |written, base| list(written, base, path));
+    section.take("authorities", &mut domains.authorities, |written, base| {
+        let domain = |written: &Written, base: &Path| {
+            let text = text(written, base)?;
+            Hostname::parse(&text).map(|host| host.to_string()).map_err(|error| error.to_string())
+        };
+        list(written, base, domain)
+    });
+    section.take("poll_rate", &mut domains.poll_rate, small);
+    section.take("poll_first", &mut domains.poll_first, duration);
+    section.take("poll_longest", &mut domains.poll_longest, duration);
+    section.take("poll_abandoned", &mut domains.poll_abandoned, duration);
+    section.take("abandoned_after", &mut domains.abandoned_after, duration);
+    section.take("poll_pointed", &mut domains.poll_pointed, duration);
+    section.take("detach_answers", &mut domains.detach_answers, small);
+    section.take("detach_after", &mut domains.detach_after, duration);
+    section.take("quarantine", &mut domains.quarantine, duration);
+    section.take("names_per_domain", &mut domains.names_per_domain, small);
+    section.take("names_in_all", &mut domains.names_in_all, small);
+    section.take("labels", &mut domains.labels, whole);
+    section.take("refusals", &mut domains.refusals, whole);
+    section.take("refusal_first", &mut domains.refusal_first, duration);
+    section.take("refusal_longest", &mut domains.refusal_longest, duration);
+    section.take("questions_per_domain", &mut domains.questions_per_domain, small);
+    section.take("questions_in_all", &mut domains.questions_in_all, small);
+    section.refuse(domains.problems());
+    section.finish(finished);
+}
+
+fn dns(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let dns = &mut settings.dns;
+    section.take("servers", &mut dns.servers, |written, base| list(written, base, address));
+    section.take("timeout", &mut dns.timeout, duration);
+    section.take("tries", &mut dns.tries, whole);
+    section.take("cache", &mut dns.cache, count);
+    section.take("longest", &mut dns.longest, duration);
+    section.take("longest_absence", &mut dns.longest_absence, duration);
+    section.take("in_flight", &mut dns.in_flight, whole);
+    section.take("server_rate", &mut dns.server_rate, small);
+    section.take("zone_port", &mut dns.zone_port, |written, base| {
+        count(written, base)
+            .and_then(|port| u16::try_from(port).map_err(|_| "expected 1 to 65535".into()))
+    });
+    section.refuse(dns.problems());
+    section.finish(finished);
+}
+
 fn store(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
-    section.take("seal_key_file", &mut settings.store.seal_key_file, under_data);
+    let store = &mut settings.store;
+    section.take("file", &mut store.file, under_data);
+    section.take("seal_key_file", &mut store.seal_key_file, under_data);
+    section.take("cache", &mut store.cache, bytes);
+    section.take("timeout", &mut store.timeout, duration);
+    section.take("wait", &mut store.wait, duration);
     section.no_secret("seal_key", "seal_key_file");
+    section.refuse(store.problems());
     section.finish(finished);
 }
 
@@ -188,6 +248,18 @@ fn whole(written: &Written, base: &Path) -> Result<usize, String> {
     count(written, base).and_then(|count| usize::try_from(count).map_err(|_| "is too large".into()))
 }
 
+fn small(written: &Written, base: &Path) -> Result<u32, String> {
+    count(written, base).and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
+}
+
+/// A hostname; an empty text is none.
+fn optional_host(written: &Written, base: &Path) -> Result<Option<Hostname>, String> {
+    match text(written, base)?.as_str() {
+        "" => Ok(None),
+        host => Hostname::parse(host).map(Some).map_err(|error| error.to_string()),
+    }
+}
+
 fn hosts(written: &Written, base: &Path) -> Result<Vec<Hostname>, String> {
     let host = |written: &Written, base: &Path| {
         Hostname::parse(&text(written, base)?).map_err(|error| error.to_string())
@@ -205,11 +277,15 @@ fn under_data(written: &Written, _: &Path) -> Result<PathBuf, String> {
     path(written, Path::new(""))
 }
 
-const SECTIONS: [&str; 10] =
-    ["node", "edge", "tls", "journal", "links", "events", "store", "admin", "trace", "shutdown"];
+const SECTIONS: [&str; 12] = [
+    "node", "edge", "tls", "journal", "links", "events", "domains", "dns", "store", "admin",
+    "trace", "shutdown",
+];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
 static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];
+static ADMISSIONS: [(&str, Admission); 2] =
+    [("cname", Admission::Cname), ("registered", Admission::Registered)];
 static ADDRESS_FORMS: [(&str, AddressForm); 3] = [
     ("whole", AddressForm::Whole),
     ("truncated", AddressForm::Truncated),

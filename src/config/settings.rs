@@ -9,7 +9,7 @@ use super::problems::{Problem, Problems};
 use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
-use crate::{admin, edge, event, journal, store, tls, token};
+use crate::{admin, dns, domains, edge, event, journal, store, tls, token};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,11 @@ pub struct Settings {
     pub links: token::Config,
     /// What events keep.
     pub events: event::Config,
-    /// What is kept sealed.
+    /// The customers' hostnames.
+    pub domains: domains::Config,
+    /// How the DNS is asked.
+    pub dns: dns::Config,
+    /// What is kept.
     pub store: store::Config,
     /// The operator's door.
     pub admin: admin::Config,
@@ -99,6 +103,8 @@ impl Default for Settings {
             journal: journal::Config::default(),
             links: token::Config::default(),
             events: event::Config::default(),
+            domains: domains::Config::default(),
+            dns: dns::Config::default(),
             store: store::Config::default(),
             admin: admin::Config::default(),
             trace: Trace { level: Level::Info, form: Form::Text },
@@ -173,6 +179,7 @@ impl Settings {
         let data = &self.node.data;
         self.journal.directory = data.join(&self.journal.directory);
         self.links.keys = data.join(&self.links.keys);
+        self.store.file = data.join(&self.store.file);
         self.store.seal_key_file = data.join(&self.store.seal_key_file);
     }
 
@@ -187,8 +194,10 @@ impl Settings {
         let certificates = self.tls.certificates.iter().flat_map(|files| {
             [("tls.certificate.chain", &files.chain), ("tls.certificate.key", &files.key)]
         });
+        let names = self.domains.files.iter().map(|file| ("domains.files", file));
         named
             .chain(certificates)
+            .chain(names)
             .filter_map(|(key, file)| {
                 let error = disk.open(file, Access::Read).err()?;
                 let value = format!("\"{}\"", file.display());

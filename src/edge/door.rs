@@ -30,6 +30,10 @@ use crate::token::Keyring;
 /// reactor's thread, so it must not block.
 pub type Challenges = Arc<dyn Fn(&Hostname, &str) -> Option<String> + Send + Sync>;
 
+/// Told of a visit to a name that nothing is held for. Called on the reactor's thread, so it must
+/// not block.
+pub type Visits = Arc<dyn Fn(&Hostname) + Send + Sync>;
+
 /// What the door uses and does not own.
 #[derive(Clone)]
 pub struct Holdings {
@@ -43,6 +47,8 @@ pub struct Holdings {
     pub clock: Arc<dyn Clock>,
     /// The ACME challenges to answer.
     pub challenges: Challenges,
+    /// Who is told of visits to names that nothing is held for.
+    pub visits: Visits,
 }
 
 /// The public door of a process.

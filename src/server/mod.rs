@@ -4,9 +4,11 @@
 
 mod build;
 mod feed;
+mod hostnames;
 mod keys;
 mod node;
 mod reactors;
+mod transitions;
 
 pub use build::ServeError;
 pub use feed::EachEvent;

@@ -12,14 +12,16 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::build::{self, Parts, ServeError};
 use super::feed::{self, EachEvent};
+use super::hostnames::Hostnames;
 use super::keys::Keys;
 use super::reactors;
 use crate::admin::{self, NodeFile, Readiness, Recent, Sample};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::disk::Disk;
+use crate::domains::Porter;
 use crate::drain::Drain;
-use crate::edge::{Door, Holdings, Sockets};
+use crate::edge::{Door, Sockets};
 use crate::hostname::Hostname;
 use crate::journal::Journal;
 use crate::metrics::{Counts, Metrics};
@@ -134,19 +136,15 @@ impl Node {
         };
         let clock = Arc::clone(&world.clock);
         let keys = Keys::new(parts.keyring.clone(), node.readiness.clone(), clock);
-        let holdings = Holdings {
-            certificates: parts.certificates.clone(),
-            keyring: parts.keyring.clone(),
-            encoder: Arc::clone(&parts.encoder),
-            clock: Arc::clone(&world.clock),
-            challenges: Arc::new(|_, _| None),
-        };
+        let (drain, grace) = (&node.drain, settings.shutdown.grace);
+        let hostnames = Hostnames::start(settings, &world, &parts, &node.metrics, drain)?;
+        let holdings = parts.holdings(&world, &hostnames.porter);
         let within = settings.journal.answer_within;
         let door = Door::new(settings.edge.clone(), holdings, within, &node.metrics);
-        let (drain, grace) = (&node.drain, settings.shutdown.grace);
         door.watch(drain);
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
+        hostnames.work(settings, &world, &node.journal, drain);
         let appenders =
             reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
         let mut running = Running {
@@ -157,11 +155,19 @@ impl Node {
             authority_file: parts.authority_file,
             keyring: parts.keyring,
         };
-        node.open_admin(settings, &world, extras, (token, keys.clone()), &mut running)?;
-        node.node_file(settings, &running, &world).write(&*world.disk, data).map_err(file)?;
-        ready(&running);
-        signals.ending(&parts.certificates, &keys).await;
+        let admin = tokio::select! {
+            admin = node.bind_admin(settings, &world) => Some(admin?),
+            () = signals.ending(&parts.certificates, &keys) => None,
+        };
+        if let Some(admin) = admin {
+            let shown = (token, keys.clone(), hostnames.porter.clone());
+            node.open_admin(admin, settings, &world, extras, shown, &mut running)?;
+            node.node_file(settings, &running, &world).write(&*world.disk, data).map_err(file)?;
+            ready(&running);
+            signals.ending(&parts.certificates, &keys).await;
+        }
         node.readiness.begin("draining");
+        hostnames.let_go().await;
         signals.delay(settings.shutdown.delay).await;
         let counts = node.end(grace, &appenders).await;
         if let Err(error) = NodeFile::remove(&*world.disk, data) {
@@ -170,12 +176,38 @@ impl Node {
         Ok(Ended { counts })
     }
 
-    fn open_admin(
+    /// Binds the operator's door. While the process before this one ends it still has the door:
+    /// that is waited for, and links are answered meanwhile.
+    async fn bind_admin(
         &self,
         settings: &Settings,
         world: &World,
+    ) -> Result<admin::Door, ServeError> {
+        let (disk, data) = (&*world.disk, &settings.node.data);
+        let deadline = world.clock.now() + settings.store.wait;
+        loop {
+            let socket = NodeFile::socket_path(data);
+            let error = match admin::Door::bind(&settings.admin, &socket, disk) {
+                Ok(door) => return Ok(door),
+                Err(error) => error,
+            };
+            // Without a node on this folder the address is some other program's.
+            let has_node = NodeFile::read(disk, data).ok().flatten().is_some();
+            if !(error.is_in_use() && has_node) || world.clock.now() >= deadline {
+                return Err(error.into());
+            }
+            tracing::debug!(%error, "waiting for the process before this one");
+            tokio::time::sleep(ADMIN_AGAIN).await;
+        }
+    }
+
+    fn open_admin(
+        &self,
+        door: admin::Door,
+        settings: &Settings,
+        world: &World,
         extras: Extras,
-        (token, keys): (Option<Vec<u8>>, Keys),
+        (token, keys, domains): (Option<Vec<u8>>, Keys, Porter),
         running: &mut Running,
     ) -> Result<(), ServeError> {
         let is_dev = extras.sample.is_some() || extras.each_event.is_some();
@@ -187,20 +219,19 @@ impl Node {
             }
             _ => None,
         };
+        running.admin = door.address();
         let parts = admin::Parts {
+            domains,
             metrics: self.metrics.clone(),
             readiness: self.readiness.clone(),
             token,
-            socket: running.socket.clone(),
             disk: Arc::clone(&world.disk),
             recent: is_dev.then(|| recent.clone()),
             sample: extras.sample.map(|sample| sample(running)),
             reload_keys: Arc::new(move || keys.reload().map_err(|error| error.to_string())),
             tls,
         };
-        let door = admin::Door::bind(&settings.admin, parts)?;
-        running.admin = door.address();
-        door.serve(&self.admin_drain);
+        door.serve(parts, &self.admin_drain);
         if is_dev {
             feed::follow(&self.journal, recent, extras.each_event, &self.admin_drain);
         }
@@ -313,5 +344,6 @@ fn reactor_count(settings: &Settings) -> usize {
 
 /// How long the journal may take to make the last events durable.
 const JOURNAL_GRACE: Duration = Duration::from_secs(5);
+const ADMIN_AGAIN: Duration = Duration::from_millis(50);
 /// How long a request to the operator's door may take to finish.
 const ADMIN_GRACE: Duration = Duration::from_secs(1);

@@ -8,6 +8,7 @@ mod authority;
 mod certificates;
 mod config;
 mod files;
+mod names;
 mod protocol;
 mod single;
 #[cfg(test)]
@@ -19,5 +20,6 @@ pub use authority::{AuthorityError, ThrowawayAuthority};
 pub use certificates::{Certificates, Miss, StartError};
 pub use config::{CertificateFiles, Config, Version};
 pub use files::FilesError;
+pub use names::Names;
 pub use single::single;
 pub use verify::Unusable;

@@ -92,6 +92,7 @@ impl House {
             challenges: Arc::new(|host, token| {
                 (host.as_str() == HOST && token == CHALLENGE).then(|| format!("{token}.thumbprint"))
             }),
+            visits: Arc::new(|_| ()),
         };
         let (mut sockets, bound) = Sockets::bind(&config, 1).unwrap();
         let door = Door::new(config, holdings, ANSWER_WITHIN, &metrics);

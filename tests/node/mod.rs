@@ -25,7 +25,7 @@ pub use click::{Click, Kind, Link, Protocol, Visit};
 pub use client::{Answer, Client, Session};
 pub use judge::{Judge, Verdict};
 pub use lying::LyingDisk;
-pub use process::{NAME, Node, Program, Setup};
+pub use process::{NAME, Node, Program, Setup, get};
 pub use product::{Mint, serve_on};
 pub use random::Random;
 pub use raw::Raw;

@@ -104,6 +104,19 @@ impl Node {
         self.running.as_mut().unwrap().addresses = addresses;
     }
 
+    /// Asks the node to end and starts the next one beside it, as a deployment without a pause
+    /// does; `meanwhile` both run. Returns how the old one ended.
+    pub fn restart_overlapped(&mut self, meanwhile: impl FnOnce()) -> ExitStatus {
+        self.signal();
+        let mut old = Old(self.running.take().expect("the node runs").child);
+        self.spawn();
+        meanwhile();
+        let status = poll("the old one ends", || old.0.try_wait().unwrap());
+        let addresses = self.ready();
+        self.running.as_mut().unwrap().addresses = addresses;
+        status
+    }
+
     /// Starts the node again and kills it after `wait`, while it still starts or just has.
     pub fn restart_and_kill(&mut self, wait: Duration) {
         self.spawn();
@@ -114,8 +127,15 @@ impl Node {
     /// Ends the node at once, as `kill -9` does.
     pub fn kill(&mut self) {
         let mut running = self.running.take().expect("the node runs");
-        running.child.kill().unwrap();
+        // One that has died already need not be killed.
+        drop(running.child.kill());
         running.child.wait().unwrap();
+    }
+
+    /// Whether the process has ended by itself, or by somebody else's hand.
+    pub fn has_died(&mut self) -> bool {
+        let running = self.running.as_mut().expect("the node runs");
+        running.child.try_wait().unwrap().is_some()
     }
 
     /// Asks the node to end, as an operator does.
@@ -180,6 +200,19 @@ impl Node {
     /// A client that trusts this node's certificates.
     pub fn client(&self) -> Client {
         Client::new(self.authority.root())
+    }
+
+    /// Runs `waypost` with these arguments and this node's configuration: its status, standard
+    /// output and standard error.
+    pub fn command(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = Command::new(env!("CARGO_BIN_EXE_waypost"))
+            .args(arguments)
+            .arg("--config")
+            .arg(self.configuration())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
     }
 
     /// What the operator's door answers to a GET: status and body.
@@ -253,6 +286,16 @@ impl Node {
     }
 }
 
+/// A process that was asked to end. Killed when dropped.
+struct Old(Child);
+
+impl Drop for Old {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
 impl Drop for Node {
     fn drop(&mut self) {
         if let Some(mut running) = self.running.take() {
@@ -274,6 +317,10 @@ fn configuration(setup: &Setup, authority: &Authority, folder: &Path) -> String 
          [admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n\n\
          [journal]\n{journal}\n\n{more}\n"
     );
+    if !more.contains("[domains]") {
+        // Nobody out there is asked anything.
+        text += "\n[domains]\nadmission = \"registered\"\ntarget = \"\"\n";
+    }
     for host in hosts {
         let files = authority.issue(host, folder);
         let (chain, key) = (files.chain, files.key);
@@ -300,7 +347,7 @@ fn addresses(file: &Path, process: u32) -> Option<Addresses> {
 }
 
 /// A GET over plain HTTP: status and body. `None` when nobody answers.
-fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+pub fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
