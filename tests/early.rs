@@ -51,7 +51,7 @@ impl Unbound {
              cache-max-negative-ttl: 3600\nremote-control:\n control-enable: no\n",
             folder.path()
         );
-        for zone in ["example.test", "aksend.test", "evil.test"] {
+        for zone in ["test", "example.test", "aksend.test", "evil.test"] {
             let port = dns.port();
             text += &format!("stub-zone:\n name: {zone:?}\n stub-addr: 127.0.0.2@{port}\n");
         }
@@ -113,9 +113,10 @@ impl Drop for Unbound {
 #[test]
 fn who_looked_too_early_is_let_in_within_a_poll_and_at_once_after_a_check() {
     let dns = dns();
+    dns.zone("test", 3_600);
     let Some(unbound) = Unbound::start(&dns) else { return };
     // What is a minute by default is a second here.
-    let polls = "poll_first = \"1s\"\nrefusal_first = \"1s\"\n";
+    let polls = "poll_first = \"1s\"\nrefusal_first = \"1s\"\nquestions_per_domain = 1000\n";
     let customers = Customers::behind(dns, unbound.address, ("cname", polls, ""), &[]);
     let (polled, checked, visited) =
         ("polled.example.test", "checked.example.test", "visited.example.test");

@@ -147,14 +147,10 @@ impl Gate {
 
     /// Looks whether a name was refused a while ago.
     pub fn glance(&self, name: &Hostname, now: Instant) -> Glance {
-        let (domain, labels) = registrable(name);
-        if let Some((why, until)) = self.tripped.get(domain)
+        if let Some((why, until)) = self.tripped.get(registrable(name).0)
             && now < *until
         {
             return Glance::Refused(*why);
-        }
-        if labels > self.config.labels && self.config.admission == Admission::Cname {
-            return Glance::Refused(Refusal::Depth);
         }
         match self.refused.get(name.as_str()) {
             Some(refused) if now < refused.until => Glance::Refused(refused.why),
@@ -170,12 +166,14 @@ impl Gate {
             (Known::Unknown, Admission::Registered) => {
                 return self.refuse(name, Refusal::Unlisted, now);
             }
+            (Known::Unknown, Admission::Cname) if registrable(name).1 > self.config.labels => {
+                return self.refuse(name, Refusal::Depth, now);
+            }
             // A listed name may have been pointed since it was last looked at.
             (Known::Listed, _) | (Known::Unknown, Admission::Cname) => {}
         }
         let is_again = self.refused.contains_key(name.as_str());
-        // At the zone's own servers a look takes as many as there are: all that one may.
-        let most = if is_again { self.config.questions_per_domain } else { LOOK };
+        let most = if is_again { LOOK_AGAIN } else { LOOK };
         if self.draw_questions(name, most, now) {
             Ruling::Look { is_again }
         } else {
@@ -264,9 +262,16 @@ impl Gate {
 
     /// Takes questions, for the registrable domain and for all.
     fn draw_questions(&mut self, name: &Hostname, count: u32, now: Instant) -> bool {
-        let rate = self.per_second();
-        self.all_questions.take(count, rate, now)
-            && self.questions.take(registrable(name).0, count, now)
+        let (domain, rate) = (registrable(name).0, self.per_second());
+        // The domain's first: one that has had its share must not use up that of all.
+        if !self.questions.take(domain, count, now) {
+            return false;
+        }
+        let is_free = self.all_questions.take(count, rate, now);
+        if !is_free {
+            self.questions.give_back(domain, count);
+        }
+        is_free
     }
 
     fn per_second(&self) -> Rate {
@@ -313,6 +318,8 @@ impl Gate {
 const PRUNE_EVERY: Duration = Duration::from_secs(1);
 /// Questions that a look takes at most, asked of a resolver: the CNAME, and addresses of two kinds.
 const LOOK: u32 = 3;
+/// The same at the zone's own servers, of which there are a few.
+const LOOK_AGAIN: u32 = 5;
 
 #[cfg(test)]
 mod tests {
@@ -439,8 +446,19 @@ mod tests {
         // A probe that failed lets nobody in.
         assert_eq!(gate.probed(&name, None, now), Ruling::Refused(Refusal::Failed));
         let deep = host("a.b.c.d.e.example.com");
-        assert_eq!(gate.glance(&deep, now), Glance::Refused(Refusal::Depth));
+        assert_eq!(gate.rule(&deep, Known::Unknown, now), Ruling::Refused(Refusal::Depth));
+        assert!(matches!(gate.rule(&deep, Known::Admitted, now), Ruling::Permit(_)));
         assert_eq!(gate.rule(&name, Known::Removed, now), Ruling::Refused(Refusal::Removed));
+    }
+
+    #[test]
+    fn a_domain_that_has_had_its_share_uses_up_nobody_elses() {
+        let (mut gate, now) = gate(Admission::Cname);
+        for number in 0..1_000 {
+            gate.rule(&host(&format!("x{number}.loud.example")), Known::Unknown, now);
+        }
+        let quiet = host("trk.quiet.example");
+        assert_eq!(gate.rule(&quiet, Known::Unknown, now), Ruling::Look { is_again: false });
     }
 
     #[test]
