@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::identity::{DESTINATION, HOST, Identity};
 use crate::server::{Kind, Running, Server};
 
-pub(crate) fn start(identity: &Identity, folder: &Path) -> Result<Server, String> {
+pub(crate) fn start(identity: &Identity, folder: &Path, path: &str) -> Result<Server, String> {
     let mut reason = String::new();
     for _ in 0..ATTEMPTS {
         // nginx cannot say which port the kernel gave it, so one that was just free is tried.
@@ -31,7 +31,7 @@ pub(crate) fn start(identity: &Identity, folder: &Path) -> Result<Server, String
             .map_err(|error| format!("nginx: {error}"))?;
         let mut child = Running::new(child);
         match child.until(|| TcpStream::connect(address).ok()) {
-            Ok(_) => return Ok(Server::new(Kind::Nginx, child, address, "/c/offer".to_owned())),
+            Ok(_) => return Ok(Server::new(Kind::Nginx, child, address, path.to_owned())),
             Err(unready) => {
                 let log = fs::read_to_string(&error_log).unwrap_or_default();
                 reason = format!("{unready}: {}", log.lines().last().unwrap_or_default());

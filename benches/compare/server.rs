@@ -23,6 +23,23 @@ pub(crate) enum Kind {
     Nginx,
     /// The product.
     Waypost,
+    /// Another build of the product, to see what a change did.
+    #[value(skip)]
+    Before,
+}
+
+/// What servers are started with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground<'a> {
+    pub(crate) identity: &'a Identity,
+    /// Where their files go.
+    pub(crate) folder: &'a Path,
+    /// A click's path: what any server is asked for is as long, since reading it is work too.
+    pub(crate) path: &'a str,
+    /// The program of [`Kind::Before`].
+    pub(crate) before: Option<&'a Path>,
+    /// Lines for the section `[journal]` of [`Kind::Waypost`].
+    pub(crate) journal: &'a str,
 }
 
 /// A running server.
@@ -43,13 +60,16 @@ pub(crate) struct Server {
 pub(crate) struct Running(Child);
 
 impl Server {
-    /// Starts a server that presents `identity`, with its files under `folder`; returns when it
-    /// answers. The error says why it could not.
-    pub(crate) fn start(kind: Kind, identity: &Identity, folder: &Path) -> Result<Self, String> {
-        match kind {
-            Kind::Bare => bare::start(identity),
-            Kind::Nginx => nginx::start(identity, folder),
-            Kind::Waypost => product::start(identity, folder),
+    /// Starts a server; returns when it answers. The error says why it could not.
+    pub(crate) fn start(kind: Kind, ground: Ground<'_>) -> Result<Self, String> {
+        let Ground { identity, folder, path, before, journal } = ground;
+        match (kind, before) {
+            (Kind::Bare, _) => bare::start(identity, path),
+            (Kind::Nginx, _) => nginx::start(identity, folder, path),
+            (Kind::Before, Some(program)) => product::start(kind, program, identity, folder, ""),
+            (Kind::Waypost | Kind::Before, _) => {
+                product::start(kind, Path::new(product::BINARY), identity, folder, journal)
+            }
         }
     }
 
@@ -136,6 +156,7 @@ impl fmt::Display for Kind {
             Self::Bare => "bare",
             Self::Nginx => "nginx",
             Self::Waypost => "waypost",
+            Self::Before => "before",
         })
     }
 }
