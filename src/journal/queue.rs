@@ -119,15 +119,24 @@ impl Queue {
     /// Waits for frames and takes all of them, leaving `emptied` in their place to be filled.
     /// `None` when the queue is closed and empty.
     ///
-    /// When the last batch had `last` > 1 frames, traffic is dense: then the wait goes on until
-    /// as many have come again, or `gather` has passed. Thin traffic never waits.
+    /// When the last batch had `last` > 1 frames, and the first one since came within `gather`,
+    /// traffic is dense: then the wait goes on until as many have come again, or `gather` has
+    /// passed. Thin traffic never waits, nor does the first click after a burst.
     pub(super) fn take(&self, emptied: Batch, last: usize, gather: Duration) -> Option<Batch> {
         let mut waiting = self.lock();
+        let mut is_dense = last > 1;
         while waiting.batch.count == 0 && !waiting.is_closed {
             waiting.wake_at = 1;
-            waiting = self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if is_dense {
+                let waited = self.enough.wait_timeout(waiting, gather);
+                let (held, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+                waiting = held;
+                is_dense = !outcome.timed_out();
+            } else {
+                waiting = self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
         }
-        if waiting.batch.count < last && last > 1 && !waiting.is_closed {
+        if waiting.batch.count < last && is_dense && !waiting.is_closed {
             waiting.wake_at = last;
             let waited = self.enough.wait_timeout(waiting, gather);
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
