@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -59,8 +59,14 @@ impl Client {
     /// The same, resuming the sessions of earlier connections, as browsers do.
     #[must_use]
     pub fn with_resumption(self) -> Self {
+        self.with_resumption_of(8)
+    }
+
+    /// The same, of so many names.
+    #[must_use]
+    pub fn with_resumption_of(self, names: usize) -> Self {
         let mut config = ClientConfig::clone(&self.config);
-        config.resumption = Resumption::in_memory_sessions(8);
+        config.resumption = Resumption::in_memory_sessions(names.max(8));
         Self { config: Arc::new(config), ..self }
     }
 
@@ -87,6 +93,16 @@ impl Client {
         sni: &str,
         protocol: Protocol,
     ) -> io::Result<Session> {
+        Ok(self.connect_told(address, sni, protocol).await?.0)
+    }
+
+    /// A session over TLS, and whether its handshake was resumed.
+    pub async fn connect_told(
+        &self,
+        address: SocketAddr,
+        sni: &str,
+        protocol: Protocol,
+    ) -> io::Result<(Session, bool)> {
         let alpn: &[u8] = match protocol {
             Protocol::Http1 => b"http/1.1",
             Protocol::Http2 => b"h2",
@@ -95,7 +111,8 @@ impl Client {
         if stream.get_ref().1.alpn_protocol() != Some(alpn) {
             return Err(io::Error::other("the node did not agree to the protocol"));
         }
-        Session::over(stream, protocol).await
+        let is_resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+        Ok((Session::over(stream, protocol).await?, is_resumed))
     }
 
     /// A session over TCP alone.

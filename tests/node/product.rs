@@ -12,7 +12,8 @@ use waypost::token::{Action, Claims, Keyring};
 
 use super::click::{Click, Kind};
 
-/// Mints tokens with the keys of a folder.
+/// Mints tokens with the keys of a folder. Cloning is cheap.
+#[derive(Clone)]
 pub struct Mint {
     keyring: Keyring,
 }
