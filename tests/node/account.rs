@@ -30,14 +30,15 @@ impl<'a> Span<'a> {
 }
 
 /// Counts obligations without their event as unrecorded, lost after a late answer, or missing;
-/// and traces that no request explains, or that what is recorded contradicts, as spurious.
-pub(super) fn account_for(
+/// and traces that what is recorded contradicts as spurious. Returns the traces that no request
+/// explains.
+pub(super) fn account_for<'a>(
     obligations: &[Span<'_>],
     mays: &[Span<'_>],
-    exceptions: &Exceptions,
+    exceptions: &'a Exceptions,
     found: &HashMap<Uuid, &str>,
     verdict: &mut Verdict,
-) {
+) -> Vec<&'a Uuid> {
     verdict.late = exceptions.late.len();
     for (id, reason) in &exceptions.unrecorded {
         // A node that ends cannot know what becomes of a write that the disk still has.
@@ -58,10 +59,7 @@ pub(super) fn account_for(
     for span in &missing {
         verdict.missing(format!("{} was acknowledged", span.message));
     }
-    let strays = [unexplained, late_unexplained].concat();
-    for id in matched(mays, &strays).1 {
-        verdict.spurious("traced, and nobody asked for it", &id.to_string());
-    }
+    matched(mays, &[unexplained, late_unexplained].concat()).1
 }
 
 /// Matches as many ids as can be with spans that hold their time; returns what is left of both.

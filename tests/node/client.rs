@@ -45,14 +45,19 @@ pub struct Answer {
 impl Client {
     /// A client of TLS 1.3 that trusts `root` and resumes nothing.
     pub fn new(root: CertificateDer<'static>) -> Self {
-        let config = Arc::new(config(&root, TLS13));
-        Self { root, config }
+        Self::trusting(root).unwrap()
+    }
+
+    /// The same; an error when `root` cannot be trusted.
+    pub fn trusting(root: CertificateDer<'static>) -> Result<Self, rustls::Error> {
+        let config = Arc::new(config(&root, TLS13)?);
+        Ok(Self { root, config })
     }
 
     /// The same, with other versions of TLS.
     #[must_use]
     pub fn with_versions(self, versions: &'static [&'static SupportedProtocolVersion]) -> Self {
-        let config = Arc::new(config(&self.root, versions));
+        let config = Arc::new(config(&self.root, versions).unwrap());
         Self { config, ..self }
     }
 
@@ -180,8 +185,7 @@ impl Session {
 
     /// Sends a click whose token is `token`.
     pub async fn click(&mut self, click: &Click, token: &str) -> Result<Answer, hyper::Error> {
-        let prefix = if click.kind == Kind::Open { "o" } else { "c" };
-        let path = format!("/{prefix}/{token}");
+        let path = path_of(click, token);
         let mut request = self.request(click.method(), &click.host, &path);
         let visit = &click.visit;
         for (name, value) in [
@@ -209,6 +213,12 @@ impl Session {
     }
 }
 
+/// The path of a click whose token is `token`.
+pub fn path_of(click: &Click, token: &str) -> String {
+    let prefix = if click.kind == Kind::Open { "o" } else { "c" };
+    format!("/{prefix}/{token}")
+}
+
 impl Answer {
     /// Whether this is what `click` is to be answered with.
     pub fn is_right(&self, click: &Click) -> bool {
@@ -227,14 +237,13 @@ static TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 fn config(
     root: &CertificateDer<'static>,
     versions: &'static [&'static SupportedProtocolVersion],
-) -> ClientConfig {
+) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
-    roots.add(root.clone()).unwrap();
+    roots.add(root.clone())?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_protocol_versions(versions)
-        .unwrap()
+        .with_protocol_versions(versions)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    config
+    Ok(config)
 }

@@ -22,6 +22,8 @@ use super::verdict::Verdict;
 pub struct Judge {
     node: String,
     mailing: Option<Mailing>,
+    /// Whether others ask the node too.
+    is_among_others: bool,
     requests: HashMap<String, Request>,
     wrong: Vec<String>,
 }
@@ -58,6 +60,12 @@ impl Judge {
     #[must_use]
     pub fn of(self, mailing: Mailing) -> Self {
         Self { mailing: Some(mailing), ..self }
+    }
+
+    /// The same, of a node that others ask too: what is not of the mailing is passed over.
+    #[must_use]
+    pub fn among_others(self) -> Self {
+        Self { is_among_others: true, ..self }
     }
 
     /// To be told before the first byte of a request is sent.
@@ -137,6 +145,14 @@ impl Judge {
         Ok((message, id))
     }
 
+    /// Whether a line is an event that somebody else caused.
+    fn is_anothers(&self, line: &str) -> bool {
+        let (true, Some(mailing)) = (self.is_among_others, &self.mailing) else { return false };
+        let event = serde_json::from_str::<Value>(line).ok();
+        let message = event.as_ref().and_then(|event| event.get("data")?.get("message")?.as_str());
+        event.is_some() && !message.is_some_and(|message| mailing.has_named(message))
+    }
+
     fn click(&self, message: &str, request: &Request) -> Click {
         if let Some(click) = &request.click {
             return Click::clone(click);
@@ -151,6 +167,9 @@ impl Judge {
 impl<'a> Hearing<'a> {
     /// Takes one recorded event.
     pub fn hear(&mut self, line: &str) {
+        if self.judge.is_anothers(line) {
+            return;
+        }
         let (message, id) = match self.judge.explain(line) {
             Ok(explained) => explained,
             Err(reason) => return self.verdict.spurious(&reason, line),
@@ -191,7 +210,12 @@ impl<'a> Hearing<'a> {
                 }
             }
         }
-        account_for(&obligations, &mays, exceptions, &ids, &mut verdict);
+        let strays = account_for(&obligations, &mays, exceptions, &ids, &mut verdict);
+        if !judge.is_among_others {
+            for id in strays {
+                verdict.spurious("traced, and nobody asked for it", &id.to_string());
+            }
+        }
         verdict
     }
 }

@@ -29,12 +29,12 @@ mod verdict;
 
 pub use authority::{Authority, CertificateFiles};
 pub use click::{Click, Kind, Link, Protocol, Visit};
-pub use client::{Answer, Client, Session};
+pub use client::{Answer, Client, Session, path_of};
 pub use judge::{Hearing, Judge};
 pub use lying::LyingDisk;
 pub use mailing::Mailing;
 pub use process::{NAME, Node, Program, Setup, is_long};
-pub use product::{Mint, serve_on};
+pub use product::{Mint, each_recorded, serve_on};
 pub use random::Random;
 pub use raw::Raw;
 pub use speed::Speed;

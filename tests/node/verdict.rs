@@ -43,6 +43,15 @@ impl Verdict {
         self.is_kept() && self.duplicates == 0
     }
 
+    /// The counts that matter, on one line.
+    pub fn counts(&self) -> String {
+        let Self { missing, spurious, duplicates, ambiguous, unrecorded, late, wrong, .. } = self;
+        format!(
+            "missing={missing} spurious={spurious} duplicates={duplicates} ambiguous={ambiguous} \
+             unrecorded={unrecorded} late={late} wrong={wrong}"
+        )
+    }
+
     pub(super) fn missing(&mut self, reason: String) {
         self.missing += 1;
         self.tell(format!("missing: {reason}"));
@@ -62,13 +71,14 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { missing, spurious, duplicates, ambiguous, unrecorded, late, wrong, .. } = self;
         write!(
             f,
-            "missing={missing} spurious={spurious} duplicates={duplicates} ambiguous={ambiguous} \
-             unrecorded={unrecorded} late={late} wrong={wrong} (asked={} acknowledged={} \
-             ambiguous_recorded={} late_lost={})",
-            self.asked, self.acknowledged, self.ambiguous_recorded, self.late_lost
+            "{} (asked={} acknowledged={} ambiguous_recorded={} late_lost={})",
+            self.counts(),
+            self.asked,
+            self.acknowledged,
+            self.ambiguous_recorded,
+            self.late_lost
         )?;
         self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
     }
