@@ -5,19 +5,20 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use http::{Method, Request, Version};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
 use super::answer::{Answer, Answers, leave_content_out};
-use super::click::{Recording, Redeemed, record};
+use super::click::{Redeemed, record};
 use super::client::{Client, InFlight};
 use super::door::Scratch;
 use super::judge::Judged;
 use super::measures::Page;
 use super::pages;
-use super::patience::Wait;
+use super::recorder::Recording;
 use super::route::{Asked, Refusal};
 
 /// Answers the requests of one connection.
@@ -51,7 +52,7 @@ enum Stage {
     /// To be given.
     Ready { answer: Option<Answer>, page: Page },
     /// Given when its event is durable, or when that takes too long.
-    Recording { answer: Option<Answer>, page: Page, recording: Recording, wait: Option<Wait> },
+    Recording { answer: Option<Answer>, page: Page, recording: Recording, began: Instant },
     /// Judged again when the keys have been read again.
     Rereading {
         again: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -80,8 +81,11 @@ impl Future for Answering {
         }
         let (answer, page) = match stage {
             Stage::Ready { answer, page } => (answer, page),
-            Stage::Recording { answer, page, recording, wait } => {
-                ready!(poll_recording(client, recording, wait, context));
+            Stage::Recording { answer, page, recording, began } => {
+                let reactor = &client.reactor;
+                let _ = ready!(reactor.recorder.poll(recording, context));
+                let now = reactor.door.holdings.clock.now();
+                reactor.tally.took(now.saturating_duration_since(*began));
                 (answer, page)
             }
             // Judged just above, and never twice.
@@ -96,10 +100,8 @@ impl Future for Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if let Stage::Recording { wait, .. } = &mut self.stage
-            && let Some(wait) = wait.take()
-        {
-            self.in_flight.client().reactor.patience.leave(wait);
+        if let Stage::Recording { recording, .. } = &mut self.stage {
+            self.in_flight.client().reactor.recorder.leave(recording);
         }
     }
 }
@@ -112,30 +114,6 @@ impl fmt::Debug for Stage {
             Self::Rereading { .. } => "Rereading",
         })
     }
-}
-
-/// Ready when the event is durable, or when the answer must not wait longer: then it is late.
-fn poll_recording(
-    client: &Client,
-    recording: &mut Recording,
-    wait: &mut Option<Wait>,
-    context: &mut Context<'_>,
-) -> Poll<()> {
-    let reactor = &client.reactor;
-    if Pin::new(&mut recording.durable).poll(context).is_pending() {
-        let held = wait.get_or_insert_with(|| reactor.patience.enter(context));
-        if !reactor.patience.is_over(held, context) {
-            return Poll::Pending;
-        }
-        reactor.account.late();
-        tracing::warn!(event = %recording.id, reason = "late", "answered before its record");
-    }
-    if let Some(wait) = wait.take() {
-        reactor.patience.leave(wait);
-    }
-    let now = reactor.door.holdings.clock.now();
-    reactor.tally.took(now.saturating_duration_since(recording.began));
-    Poll::Ready(())
 }
 
 fn begin(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
@@ -181,9 +159,10 @@ fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> 
     };
     let (method, headers) = (asked.method, asked.headers);
     let redeemed = Redeemed { host: &host, claims: &claims, method, version, headers, time };
-    match record(client, &redeemed, began, (ids, encoded)) {
-        Some(recording) => Stage::Recording { answer: Some(answer), page, recording, wait: None },
-        None => Stage::Ready { answer: Some(answer), page },
+    let answer = Some(answer);
+    match record(client, &redeemed, (ids, encoded)) {
+        Some(recording) => Stage::Recording { answer, page, recording, began },
+        None => Stage::Ready { answer, page },
     }
 }
 

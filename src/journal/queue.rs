@@ -116,12 +116,11 @@ impl Queue {
         Ok(sequence)
     }
 
-    /// Waits for frames and takes all of them, leaving `emptied` in their place to be filled.
-    /// `None` when the queue is closed and empty.
+    /// Waits for frames, or until the queue is closed.
     ///
     /// When the last batch had `last` > 1 frames, traffic is dense: then the wait goes on until
     /// as many have come again, or `gather` has passed. Thin traffic never waits.
-    pub(super) fn take(&self, emptied: Batch, last: usize, gather: Duration) -> Option<Batch> {
+    pub(super) fn wait(&self, last: usize, gather: Duration) {
         let mut waiting = self.lock();
         while waiting.batch.count == 0 && !waiting.is_closed {
             waiting.wake_at = 1;
@@ -133,10 +132,19 @@ impl Queue {
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         waiting.wake_at = usize::MAX;
-        if waiting.batch.count == 0 {
-            return None;
-        }
-        Some(std::mem::replace(&mut waiting.batch, emptied))
+    }
+
+    /// Takes all frames that wait, leaving `emptied` in their place to be filled. `None` when
+    /// none waits.
+    pub(super) fn take(&self, emptied: Batch) -> Option<Batch> {
+        let mut waiting = self.lock();
+        (waiting.batch.count > 0).then(|| std::mem::replace(&mut waiting.batch, emptied))
+    }
+
+    /// Whether the queue is closed and empty.
+    pub(super) fn is_over(&self) -> bool {
+        let waiting = self.lock();
+        waiting.is_closed && waiting.batch.count == 0
     }
 
     /// Publishes that all sequences before `durable` are durable, and tells the appenders in
@@ -208,7 +216,7 @@ mod tests {
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(1));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(2));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Err(Refused::QueueFull));
-        let batch = queue.take(Batch::default(), 0, Duration::ZERO).unwrap();
+        let batch = queue.take(Batch::default()).unwrap();
         assert_eq!((batch.count, batch.from.len()), (2, 1));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(3));
     }
@@ -227,8 +235,12 @@ mod tests {
         queue.push(&frame(b"last"), 0).unwrap();
         queue.close();
         assert_eq!(queue.push(&frame(b"late"), 0), Err(Refused::QueueFull));
-        assert_eq!(queue.take(Batch::default(), 9, Duration::MAX).unwrap().count, 1);
-        assert!(queue.take(Batch::default(), 9, Duration::MAX).is_none());
+        assert!(!queue.is_over());
+        queue.wait(9, Duration::MAX);
+        assert_eq!(queue.take(Batch::default()).unwrap().count, 1);
+        queue.wait(9, Duration::MAX);
+        assert!(queue.take(Batch::default()).is_none());
+        assert!(queue.is_over());
     }
 
     #[test]
@@ -238,7 +250,10 @@ mod tests {
             let queue = Arc::clone(&queue);
             let name = std::thread::Builder::new();
             // Without the wake-up at the third frame this would wait for an hour.
-            name.spawn(move || queue.take(Batch::default(), 3, Duration::from_secs(3_600)))
+            name.spawn(move || {
+                queue.wait(3, Duration::from_secs(3_600));
+                queue.take(Batch::default())
+            })
         };
         for body in [b"1", b"2", b"3"] {
             queue.push(&frame(body), 0).unwrap();

@@ -16,7 +16,7 @@ use waypost::edge::{self, Door, Holdings, Sockets};
 use waypost::event::Encoder;
 use waypost::hostname::Hostname;
 use waypost::journal::{self, Journal};
-use waypost::metrics::{Account, Metrics};
+use waypost::metrics::Metrics;
 use waypost::store::{SealKey, SealedFile};
 use waypost::tls::{self, Certificates, ThrowawayAuthority};
 use waypost::token::{Action, Claims, Keyring};
@@ -97,13 +97,12 @@ impl House {
         let door = Door::new(config, holdings, ANSWER_WITHIN, &metrics);
         let branch = drain.branch();
         door.watch(&branch);
-        let account: Account = metrics.ledger.open();
-        let appender = journal.appender(account.clone());
+        let appender = journal.appender(metrics.ledger.open());
         let (settling, ending) = (appender.clone(), branch.clone());
         // Settles for as long as anybody else is at work.
         #[expect(clippy::disallowed_methods, reason = "it lasts as long as the test")]
         tokio::spawn(async move { settling.settle().await });
-        door.reactor(appender, account, ending).serve(sockets.pop().unwrap()).unwrap();
+        door.reactor(appender, ending).serve(sockets.pop().unwrap()).unwrap();
         let (https, http) = (bound.https[0], bound.http[0]);
         Self { https, http, keyring, metrics, drain, root, disk: sticky, folder, branch, journal }
     }
