@@ -107,6 +107,7 @@ mod recovery;
 mod retention;
 mod scan;
 mod segment;
+mod watch;
 mod writer;
 
 pub use appender::{Appender, Durable};
