@@ -28,7 +28,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::identity::{DESTINATION, Identity};
-use crate::server::{Kind, Running, Server};
+use crate::running::Running;
+use crate::server::{Kind, Server};
 
 /// Starts the yardstick.
 pub(crate) fn start(identity: &Identity, path: &str) -> Result<Server, String> {

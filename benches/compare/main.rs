@@ -20,6 +20,7 @@ mod idle;
 mod load;
 mod nginx;
 mod process;
+mod running;
 mod server;
 mod table;
 mod waypost;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::identity::{DESTINATION, HOST, Identity};
-use crate::server::{Kind, Running, Server, Unready};
+use crate::running::{Running, Unready};
+use crate::server::{Kind, Server};
 
 /// Starts `waypost serve` with its data under `folder`.
 pub(crate) fn start(

@@ -87,7 +87,7 @@ impl DevArgs {
         if keyring.sealing_key(now).is_none() {
             keyring.create(now)?;
         }
-        trace::begin(&settings.trace);
+        let _tracing = trace::begin(&settings.trace).map_err(ServeError::Thread)?;
         let world = World { disk: Arc::clone(disk), clock: Arc::clone(clock) };
         let links = Arc::new(Samples { host, keyring, now });
         let (for_page, data) = (Arc::clone(&links), self.data.clone());

@@ -6,6 +6,7 @@ mod dev;
 mod journal;
 mod key;
 mod link;
+mod outlet;
 mod place;
 mod serve;
 mod time;

@@ -14,7 +14,7 @@ use super::admission::Admission;
 use super::answer::Answers;
 use super::listener::{Listener, Sockets};
 use super::measures::{Measures, Tally};
-use super::patience::Patience;
+use super::recorder::Recorder;
 use super::rereading::Rereading;
 use super::{Config, Core, http1 as parked};
 use crate::clock::Clock;
@@ -22,7 +22,7 @@ use crate::drain::Drain;
 use crate::event::{Encoder, Ids};
 use crate::hostname::Hostname;
 use crate::journal::Appender;
-use crate::metrics::{Account, Metrics};
+use crate::metrics::Metrics;
 use crate::tls::Certificates;
 use crate::token::Keyring;
 
@@ -64,11 +64,9 @@ pub struct Door {
 #[derive(Debug)]
 pub struct Reactor {
     pub(super) door: Arc<Door>,
-    pub(super) appender: Appender,
-    pub(super) account: Account,
+    pub(super) recorder: Recorder,
     pub(super) drain: Drain,
     pub(super) tally: Arc<Tally>,
-    pub(super) patience: Patience,
     pub(super) http1: http1::Builder,
     /// Never held over a wait.
     pub(super) scratch: Mutex<Scratch>,
@@ -118,19 +116,12 @@ impl Door {
         self.rereading.start(drain);
     }
 
-    /// One more reactor. `account` is the appender's; `drain` is a branch of its own.
-    pub fn reactor(
-        self: &Arc<Self>,
-        appender: Appender,
-        account: Account,
-        drain: Drain,
-    ) -> Arc<Reactor> {
+    /// One more reactor. `drain` is a branch of its own.
+    pub fn reactor(self: &Arc<Self>, appender: Appender, drain: Drain) -> Arc<Reactor> {
         Arc::new(Reactor {
-            appender,
-            account,
+            recorder: Recorder::new(appender, self.answer_within),
             drain,
             tally: self.measures.tally(),
-            patience: Patience::new(self.answer_within),
             http1: parked::builder(),
             scratch: Mutex::default(),
             is_ending: AtomicBool::new(false),
@@ -160,14 +151,14 @@ impl Reactor {
         let reactor = Arc::clone(self);
         self.drain.spawn(async move {
             tokio::select! {
-                () = reactor.patience.tick() => {}
+                () = reactor.recorder.run() => {}
                 () = reactor.drain.ending() => {}
             }
             reactor.is_ending.store(true, Ordering::Relaxed);
             reactor.ended.notify_waiters();
             // Answers of open connections may still wait for the disk, and not for ever.
             while reactor.tally.has_open() {
-                reactor.patience.step().await;
+                reactor.recorder.pass().await;
             }
         });
         Ok(())

@@ -8,9 +8,10 @@
 //! visit     one request: core judges, click records, answer is said
 //! ```
 //!
-//! [`Core`] is pure: a request and a time in, a decision out. Deadlines are not timers of each
-//! request: a connection looks at itself now and then ([`pace`]), and all waits for the disk on
-//! one reactor share one ticking ([`patience`]), since a timer costs as much as a token.
+//! [`Core`] is pure: a request and a time in, a decision out. A [`Recorder`] queues the event and
+//! says when the answer may go. Deadlines are not timers of each request: a connection looks at
+//! itself now and then ([`pace`]), and all waits for the disk on one reactor share one ticking
+//! ([`patience`]), since a timer costs as much as a token.
 
 mod admission;
 mod answer;
@@ -31,6 +32,7 @@ mod measures;
 mod pace;
 mod pages;
 mod patience;
+mod recorder;
 mod rereading;
 mod route;
 mod stream;
@@ -41,4 +43,5 @@ pub use door::{Challenges, Door, Holdings, Reactor};
 pub use judge::{Core, Judged};
 pub use listener::{BindError, Bound, Sockets};
 pub use location::Location;
+pub use recorder::{Outcome, Recorder, Recording};
 pub use route::{Asked, Refusal};

@@ -5,20 +5,21 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use http::{Method, Request, Version};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
 use super::answer::{Answer, leave_content_out};
-use super::click::{Recording, Redeemed, record};
+use super::click::{Redeemed, record};
 use super::client::{Client, InFlight};
 use super::door::Scratch;
 use super::judge::Judged;
 use super::location::Location;
 use super::measures::Page;
 use super::pages;
-use super::patience::Wait;
+use super::recorder::Recording;
 use super::route::{Asked, Refusal};
 
 /// Answers the requests of one connection.
@@ -54,7 +55,7 @@ enum Stage {
     /// Given when its event is durable, or when that takes too long. Made only then: what waits
     /// for the disk is many times more than what is being answered, and each byte of it has left
     /// the processor's cache by the time it is needed.
-    Recording { promised: Option<Promised>, recording: Recording, wait: Option<Wait> },
+    Recording { promised: Option<Promised>, recording: Recording, began: Instant },
     /// Judged again when the keys have been read again.
     Rereading {
         again: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -92,8 +93,11 @@ impl Future for Answering {
         }
         let answer = match stage {
             Stage::Ready { answer, page } => answer.take().map(|answer| (answer, *page)),
-            Stage::Recording { promised, recording, wait } => {
-                ready!(poll_recording(client, recording, wait, context));
+            Stage::Recording { promised, recording, began } => {
+                let reactor = &client.reactor;
+                let _ = ready!(reactor.recorder.poll(recording, context));
+                let now = reactor.door.holdings.clock.now();
+                reactor.tally.took(now.saturating_duration_since(*began));
                 promised.take().map(|promised| promised.keep(client))
             }
             // Judged just above, and never twice.
@@ -108,10 +112,8 @@ impl Future for Answering {
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if let Stage::Recording { wait, .. } = &mut self.stage
-            && let Some(wait) = wait.take()
-        {
-            self.in_flight.client().reactor.patience.leave(wait);
+        if let Stage::Recording { recording, .. } = &mut self.stage {
+            self.in_flight.client().reactor.recorder.leave(recording);
         }
     }
 }
@@ -139,30 +141,6 @@ impl Promised {
             }
         }
     }
-}
-
-/// Ready when the event is durable, or when the answer must not wait longer: then it is late.
-fn poll_recording(
-    client: &Client,
-    recording: &mut Recording,
-    wait: &mut Option<Wait>,
-    context: &mut Context<'_>,
-) -> Poll<()> {
-    let reactor = &client.reactor;
-    if Pin::new(&mut recording.durable).poll(context).is_pending() {
-        let held = wait.get_or_insert_with(|| reactor.patience.enter(context));
-        if !reactor.patience.is_over(held, context) {
-            return Poll::Pending;
-        }
-        reactor.account.late();
-        tracing::warn!(event = %recording.id, reason = "late", "answered before its record");
-    }
-    if let Some(wait) = wait.take() {
-        reactor.patience.leave(wait);
-    }
-    let now = reactor.door.holdings.clock.now();
-    reactor.tally.took(now.saturating_duration_since(recording.began));
-    Poll::Ready(())
 }
 
 fn begin(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
@@ -206,8 +184,8 @@ fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> 
     };
     let (method, headers) = (asked.method, asked.headers);
     let redeemed = Redeemed { host: &host, claims: &claims, method, version, headers, time };
-    match record(client, &redeemed, began, (ids, encoded)) {
-        Some(recording) => Stage::Recording { promised: Some(promised), recording, wait: None },
+    match record(client, &redeemed, (ids, encoded)) {
+        Some(recording) => Stage::Recording { promised: Some(promised), recording, began },
         None => {
             let (answer, page) = promised.keep(client);
             Stage::Ready { answer: Some(answer), page }

@@ -1,11 +1,11 @@
-//! The thread beside the writer: it prepares the next segment ahead of need and deletes what
+//! The hand beside the writer's: it prepares the next segment ahead of need and deletes what
 //! retention names, so that neither ever stands between a click and its answer.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 
 use super::config::{Config, Keep};
@@ -20,9 +20,13 @@ use crate::disk::{Blocks, Disk, DiskFile};
 /// A prepared segment, or why there is none.
 pub(super) type Prepared = (u64, io::Result<Box<dyn DiskFile>>);
 
-/// The thread's state.
+/// The hand. It goes on by [turns](Keeper::turn); a thread takes them, or a simulation.
 #[derive(Debug)]
 pub(super) struct Keeper {
+    pub(super) wanted: Receiver<u64>,
+    pub(super) ready: Sender<Prepared>,
+    /// The number of the segment that is written, or before it.
+    pub(super) current: u64,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Config,
@@ -38,23 +42,43 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Prepares each segment that is asked for; looks after retention each time and each minute.
     /// Ends when nobody can ask any more.
-    pub(super) fn run(self, wanted: &Receiver<u64>, ready: &Sender<Prepared>) {
-        let mut current = 0;
+    pub(super) fn run(mut self) {
         loop {
-            match wanted.recv_timeout(RETENTION_EVERY) {
-                Ok(number) => {
-                    current = number.saturating_sub(1);
-                    if ready.send((number, self.prepare(number))).is_err() {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
+            match self.wanted.recv_timeout(RETENTION_EVERY) {
+                Ok(number) => self.provide(number),
+                Err(RecvTimeoutError::Timeout) => self.retain(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if let Err(error) = self.retain(current) {
-                tracing::warn!(%error, "the journal's old segments could not be looked at");
-            }
         }
+    }
+
+    /// Prepares the segment that is asked for; false when none is.
+    pub(super) fn turn(&mut self) -> bool {
+        match self.wanted.try_recv() {
+            Ok(number) => {
+                self.provide(number);
+                true
+            }
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => false,
+        }
+    }
+
+    /// Deletes what retention names, in all directories that are ours.
+    pub(super) fn retain(&self) {
+        if let Err(error) = self.try_retain() {
+            tracing::warn!(%error, "the journal's old segments could not be looked at");
+        }
+    }
+
+    fn provide(&mut self, number: u64) {
+        self.current = number.saturating_sub(1);
+        let prepared = self.prepare(number);
+        if let Err(error) = &prepared {
+            tracing::warn!(segment = number, %error, "a segment of the journal was not prepared");
+        }
+        // A writer that has ended needs no segment: the next look for a number tells us.
+        drop(self.ready.send((number, prepared)));
+        self.retain();
     }
 
     /// A new segment of zeros in full length, synced with its directory.
@@ -84,8 +108,7 @@ impl Keeper {
         Ok(file)
     }
 
-    /// Deletes what retention names, in all directories that are ours.
-    fn retain(&self, current: u64) -> io::Result<()> {
+    fn try_retain(&self) -> io::Result<()> {
         let (own_id, own_path) = &self.own;
         let mut folders: Vec<_> = self.adopted.iter().map(|held| (held.id, &held.path)).collect();
         folders.push((*own_id, own_path));
@@ -93,7 +116,7 @@ impl Keeper {
         for (id, path) in folders {
             let segments = directory::segments(&*self.disk, id, path)?;
             for (index, file) in segments.iter().enumerate() {
-                if id == *own_id && file.number >= current {
+                if id == *own_id && file.number >= self.current {
                     other += file.bytes;
                     continue;
                 }

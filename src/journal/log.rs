@@ -10,17 +10,18 @@ use std::sync::mpsc;
 use thiserror::Error;
 
 use super::config::Config;
+use super::crew::Crew;
 use super::directory::{self, DirectoryId, Held, SegmentFile};
 use super::driver::{Driver, Spare};
 use super::frame;
 use super::keeper::Keeper;
 use super::measures::Measures;
-use super::queue::{Batch, Queue};
+use super::queue::{Batch, Queue, Sight};
 use super::reader::Reader;
 use super::recovery::{self, Plan, Tally};
 use super::scan::{Found, Scan};
 use super::segment;
-use super::writer::{Settings, Writer};
+use super::writer::{Action, Event, Settings, Writer};
 use super::{Appender, Cursor};
 use crate::clock::Clock;
 use crate::disk::{Access, Disk};
@@ -56,6 +57,19 @@ impl Journal {
         metrics: &Metrics,
         drain: &Drain,
     ) -> Result<Self, OpenError> {
+        let (journal, crew) = Self::at_rest(config, disk, clock, metrics)?;
+        let folder = config.directory.clone();
+        crew.start(drain).map_err(|source| OpenError { folder, source })?;
+        Ok(journal)
+    }
+
+    /// As [`Journal::open`], but starts no thread: nothing is written but by the crew's turns.
+    pub fn at_rest(
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Result<(Self, Crew), OpenError> {
         let folder = config.directory.clone();
         let wrong = |source| OpenError { folder: folder.clone(), source };
         let (own, adopted) = directory::hold(&*disk, &folder, clock.wall()).map_err(wrong)?;
@@ -75,8 +89,8 @@ impl Journal {
             needed: Arc::new(AtomicU64::new(cursor.position())),
         };
         let world = (clock, measures, metrics.degraded.clone());
-        journal.start(config, (own, adopted), recovered, world, drain).map_err(wrong)?;
-        Ok(journal)
+        let crew = journal.crew(config, (own, adopted), recovered, world).map_err(wrong)?;
+        Ok((journal, crew))
     }
 
     /// An appender for one thread; `account` is told of its durable frames.
@@ -137,20 +151,23 @@ impl Journal {
         self.queue.level().1
     }
 
+    pub(super) fn sight(&self) -> Sight {
+        self.queue.sight()
+    }
+
     /// The directories of processes that are gone, oldest first.
     pub fn adopted(&self) -> &[(DirectoryId, PathBuf)] {
         &self.adopted
     }
 
-    /// Starts the writer and the keeper.
-    fn start(
+    /// The writer's and the keeper's hands.
+    fn crew(
         &self,
         config: &Config,
         (own, adopted): (Held, Vec<Held>),
         Recovered { plan, batch }: Recovered,
         (clock, measures, degraded): (Arc<dyn Clock>, Measures, Degraded),
-        drain: &Drain,
-    ) -> io::Result<()> {
+    ) -> io::Result<Crew> {
         let (wanted, asked) = mpsc::channel();
         let (ready, prepared) = mpsc::channel();
         let first = match plan.spare {
@@ -167,6 +184,9 @@ impl Journal {
             }
         };
         let keeper = Keeper {
+            wanted: asked,
+            ready,
+            current: 0,
             disk: Arc::clone(&self.disk),
             clock: Arc::clone(&clock),
             config: config.clone(),
@@ -180,23 +200,23 @@ impl Journal {
         let settings = Settings { segment, sync, retry };
         let predecessor = plan.repeat.map_or(0, |repeat| repeat.number);
         let durable = self.queue.durable();
-        let driver = Driver {
+        let mut driver = Driver {
             writer: Writer::new(settings, own.id.0, first, durable, predecessor),
+            next: Action::Rest,
+            start: Some(plan.next_sequence),
             queue: Arc::clone(&self.queue),
             clock,
             gather: config.gather,
+            last: 0,
             sync,
             file: None,
-            spare: Spare { wanted, ready: prepared, asked: first },
+            spare: Spare { wanted, ready: prepared, asked: first, is_ahead: false, arrived: None },
             measures,
             degraded,
+            is_failing: false,
         };
-        drain.thread("journal-keeper", move || keeper.run(&asked, &ready))?;
-        drain.thread("journal-writer", move || {
-            driver.run(batch, plan.next_sequence);
-            // The lock goes last: whoever takes it finds a directory that nobody writes.
-            drop(own);
-        })
+        driver.step(Event::Batch(batch));
+        Ok(Crew { driver, keeper, own })
     }
 }
 

@@ -92,12 +92,12 @@
 
 mod appender;
 mod config;
+mod crew;
 mod cursor;
 mod directory;
 mod driver;
 mod frame;
 mod inspect;
-
 mod keeper;
 mod log;
 mod measures;
@@ -107,14 +107,15 @@ mod recovery;
 mod retention;
 mod scan;
 mod segment;
+mod watch;
 mod writer;
 
 pub use appender::{Appender, Durable};
 pub use config::{Config, Keep, Sync};
+pub use crew::{Call, Crew};
 pub use cursor::Cursor;
 pub use directory::{DirectoryId, Position, PositionError, directories};
 pub use frame::{Frame, Stored, Stream};
-
 pub use inspect::{Condition, Report, SegmentReport, inspect};
 pub use log::{Journal, OpenError};
 pub use queue::Refused;

@@ -147,6 +147,7 @@ impl Node {
         door.watch(drain);
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
+        node.watch_journal(&world, within);
         let appenders =
             reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
         let mut running = Running {
@@ -168,6 +169,18 @@ impl Node {
             tracing::warn!(%error, "node.json could not be removed");
         }
         Ok(Ended { counts })
+    }
+
+    /// Tells, for as long as the operator's door does, whether the disk keeps up.
+    fn watch_journal(&self, world: &World, within: Duration) {
+        let (journal, degraded) = (Arc::clone(&self.journal), self.metrics.degraded.clone());
+        let (clock, ending) = (Arc::clone(&world.clock), self.admin_drain.clone());
+        self.admin_drain.spawn(async move {
+            tokio::select! {
+                () = journal.watch(&*clock, &degraded, within) => {}
+                () = ending.ending() => {}
+            }
+        });
     }
 
     fn open_admin(
@@ -259,6 +272,9 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
+    /// Taken so that a file past the limit of its size is an error to the journal, as every
+    /// other error of the disk, and not this process's end.
+    _file_too_large: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -267,6 +283,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _file_too_large: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 

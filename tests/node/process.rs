@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use super::authority::Authority;
 use super::client::Client;
 use super::product::Mint;
+use super::traces::Exceptions;
 
 /// What a node is to be.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +67,11 @@ struct Addresses {
     https: Vec<SocketAddr>,
     http: Vec<SocketAddr>,
     admin: SocketAddr,
+}
+
+/// Whether the long forms of tests are asked for.
+pub fn is_long() -> bool {
+    env::var_os("WAYPOST_LONG").is_some()
 }
 
 impl Setup {
@@ -189,14 +195,28 @@ impl Node {
 
     /// Everything that was recorded, one JSON object a line. The node may run.
     pub fn events(&self) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_waypost"))
+        let mut events = String::new();
+        self.each_event(|event| events.extend([event, "\n"]));
+        events
+    }
+
+    /// Tells of everything that was recorded, event by event. The node may run.
+    pub fn each_event(&self, mut each: impl FnMut(&str)) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_waypost"))
             .args(["journal", "cat", "--config"])
             .arg(self.configuration())
-            .output()
+            .stdout(Stdio::piped())
+            .spawn()
             .unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "journal cat: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            each(&line.unwrap());
+        }
+        assert!(child.wait().unwrap().success(), "journal cat");
+    }
+
+    /// What the node's traces tell of events that were not recorded before they were answered.
+    pub fn exceptions(&self) -> Exceptions {
+        Exceptions::read(&self.told())
     }
 
     /// What the node said on standard error, since it was first started.
