@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use node::serve_on;
 use node::{
-    LyingDisk, Mailing, NAME, Node, Pattern, Program, Protocol, Random, Setup, Traffic, Verdict,
+    AnswersEarly, CruelDisk, Mailing, NAME, Node, Pattern, Program, Protocol, Random, Setup,
+    Traffic, Verdict,
 };
 use tokio::sync::watch;
 
@@ -46,7 +47,7 @@ fn a_node_that_answers_before_it_writes_is_found_out() {
 fn lying_node() {
     let configuration = Setup::configuration();
     let journal = configuration.with_file_name("data").join("journal");
-    serve_on(Arc::new(LyingDisk::new(&journal)), &configuration);
+    serve_on(Arc::new(CruelDisk::new(&journal, AnswersEarly::new())), &configuration);
 }
 
 /// Sends `clicks` to a node that is killed and restarted `kills` times meanwhile, sometimes

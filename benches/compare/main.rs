@@ -24,6 +24,9 @@ mod running;
 mod server;
 mod table;
 mod waypost;
+#[allow(dead_code, unreachable_pub, reason = "the tests use the rest")]
+#[path = "../../tests/node/wire.rs"]
+mod wire;
 mod work;
 
 use std::path::{Path, PathBuf};

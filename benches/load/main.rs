@@ -25,7 +25,6 @@ mod target;
 mod wrk;
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,27 +58,14 @@ fn run(plan: &Plan) -> Result<bool, String> {
     let pattern = plan.pattern.clone();
     let (_address, addresses) = watch::channel(Some(target.https()));
     let traffic = Traffic::new(asking, plan.mailing.clone(), pattern, addresses, target.name());
-    let resumed = send(plan, &traffic);
+    traffic.run_for(plan.length);
+    let resumed = traffic.resumed();
     let (judge, speed) = traffic.finish();
     let judge = if target.is_own() { judge } else { judge.among_others() };
     target.end();
     let verdict = settle(plan, &target, &judge)?;
     tell(&verdict, &speed, resumed);
     Ok(verdict.is_kept())
-}
-
-/// Sends everything, or for as long as was asked for; returns how many handshakes were resumed.
-fn send(plan: &Plan, traffic: &Arc<Traffic>) -> usize {
-    thread::scope(|scope| {
-        if let Some(length) = plan.length {
-            scope.spawn(move || {
-                thread::sleep(length);
-                traffic.stop();
-            });
-        }
-        traffic.run();
-    });
-    traffic.resumed()
 }
 
 /// Reads what was recorded, again until all is there or the time for that has passed.

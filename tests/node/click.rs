@@ -171,6 +171,19 @@ impl Click {
     }
 }
 
+impl Visit {
+    /// The fields of the request.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = [
+            ("user-agent", &self.user_agent),
+            ("referer", &self.referer),
+            ("accept-language", &self.accept_language),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        own.chain(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+}
+
 fn object(pairs: &[(String, String)]) -> Value {
     pairs.iter().map(|(name, value)| (name.clone(), Value::from(value.clone()))).collect()
 }

@@ -19,6 +19,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::click::{Click, Kind, Protocol};
+use super::line::Reply;
 use super::raw::Raw;
 
 /// Makes connections. Cloning is cheap, and shares the sessions that may be resumed.
@@ -108,6 +109,17 @@ impl Client {
         sni: &str,
         protocol: Protocol,
     ) -> io::Result<(Session, bool)> {
+        let (stream, is_resumed) = self.tls_told(address, sni, protocol).await?;
+        Ok((Session::over(stream, protocol).await?, is_resumed))
+    }
+
+    /// A TLS connection that has agreed on `protocol`, and whether its handshake was resumed.
+    pub async fn tls_told(
+        &self,
+        address: SocketAddr,
+        sni: &str,
+        protocol: Protocol,
+    ) -> io::Result<(TlsStream<TcpStream>, bool)> {
         let alpn: &[u8] = match protocol {
             Protocol::Http1 => b"http/1.1",
             Protocol::Http2 => b"h2",
@@ -117,7 +129,7 @@ impl Client {
             return Err(io::Error::other("the node did not agree to the protocol"));
         }
         let is_resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
-        Ok((Session::over(stream, protocol).await?, is_resumed))
+        Ok((stream, is_resumed))
     }
 
     /// A session over TCP alone.
@@ -187,17 +199,7 @@ impl Session {
     pub async fn click(&mut self, click: &Click, token: &str) -> Result<Answer, hyper::Error> {
         let path = path_of(click, token);
         let mut request = self.request(click.method(), &click.host, &path);
-        let visit = &click.visit;
-        for (name, value) in [
-            ("user-agent", &visit.user_agent),
-            ("referer", &visit.referer),
-            ("accept-language", &visit.accept_language),
-        ] {
-            if let Some(value) = value {
-                request = request.header(name, value);
-            }
-        }
-        for (name, value) in &visit.headers {
+        for (name, value) in click.visit.fields() {
             request = request.header(name, value);
         }
         self.send(request.body(Empty::new()).unwrap()).await
@@ -222,13 +224,7 @@ pub fn path_of(click: &Click, token: &str) -> String {
 impl Answer {
     /// Whether this is what `click` is to be answered with.
     pub fn is_right(&self, click: &Click) -> bool {
-        match click.kind {
-            Kind::Open => self.status == 200 && self.headers["content-type"] == "image/gif",
-            Kind::Click | Kind::Probe => {
-                self.status == 302
-                    && self.headers.get("location").is_some_and(|to| *to == *click.link.url)
-            }
-        }
+        Reply::from(self).is_right(click)
     }
 }
 

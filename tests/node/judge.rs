@@ -102,10 +102,11 @@ impl Judge {
         self.hearing_until(Timestamp::from_micros(u64::MAX))
     }
 
-    /// Begins to judge what was recorded when no answer after `until` had been given.
+    /// Begins to judge what was recorded by `until`: what was asked later is passed over, what was
+    /// answered later is no obligation.
     pub fn hearing_until(&self, until: Timestamp) -> Hearing<'_> {
         let verdict = Verdict {
-            asked: self.requests.len(),
+            asked: self.requests.values().filter(|request| request.asked <= until).count(),
             wrong: self.wrong.len(),
             faults: self.wrong.iter().take(3).cloned().collect(),
             ..Verdict::default()
@@ -191,7 +192,7 @@ impl<'a> Hearing<'a> {
         let (mut obligations, mut mays) = (Vec::new(), Vec::new());
         // In order, so that a failure reads the same each time.
         let requests: BTreeMap<_, _> = judge.requests.iter().collect();
-        for (message, request) in requests {
+        for (message, request) in requests.into_iter().filter(|(_, r)| r.asked <= until) {
             let is_found = found.contains_key(message.as_str());
             let answered = request.answered.filter(|at| *at <= until);
             let span = Span::of(message, request.asked, answered);

@@ -14,6 +14,8 @@ pub struct Mailing {
     name: Arc<str>,
     hosts: Arc<[String]>,
     protocols: Arc<[Protocol]>,
+    /// What each link holds beside what it needs.
+    ballast: Arc<str>,
 }
 
 impl Mailing {
@@ -21,7 +23,14 @@ impl Mailing {
     pub fn new(seed: u64, hosts: &[String], protocols: &[Protocol]) -> Self {
         assert!(!hosts.is_empty() && !protocols.is_empty(), "a click needs both");
         let name = format!("{seed:016x}-").into();
-        Self { seed, name, hosts: hosts.into(), protocols: protocols.into() }
+        let (hosts, protocols) = (hosts.into(), protocols.into());
+        Self { seed, name, hosts, protocols, ballast: "".into() }
+    }
+
+    /// The same, each event larger by about so many bytes.
+    #[must_use]
+    pub fn with_ballast(self, bytes: usize) -> Self {
+        Self { ballast: "x".repeat(bytes).into(), ..self }
     }
 
     /// The click with a serial. Its `message` names this mailing and the serial.
@@ -31,6 +40,9 @@ impl Mailing {
         let mut random = Random::new(random.next());
         let mut click = Click::random(&mut random, serial, host, protocol);
         click.link.message = format!("{}{serial}", self.name);
+        if !self.ballast.is_empty() {
+            click.link.meta.push(("ballast".to_owned(), self.ballast.to_string()));
+        }
         click.kind = match random.below(16) {
             0 => Kind::Open,
             1 => Kind::Probe,

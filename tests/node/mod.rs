@@ -14,8 +14,10 @@ mod account;
 mod authority;
 mod click;
 mod client;
+mod cruel;
+mod health;
 mod judge;
-mod lying;
+mod line;
 mod mailing;
 mod process;
 mod product;
@@ -26,14 +28,19 @@ mod traces;
 mod traffic;
 mod turns;
 mod verdict;
+mod wire;
 
 pub use authority::{Authority, CertificateFiles};
 pub use click::{Click, Kind, Link, Protocol, Visit};
 pub use client::{Answer, Client, Session, path_of};
+pub use cruel::{
+    AnswersEarly, Buffered, CruelDisk, Cruelty, Hangs, NamesLast, RepeatsSync, SkipsSync,
+};
+pub use health::{Counted, Health, Ready};
 pub use judge::{Hearing, Judge};
-pub use lying::LyingDisk;
+pub use line::{Line, Reply};
 pub use mailing::Mailing;
-pub use process::{NAME, Node, Program, Setup, is_long};
+pub use process::{NAME, Node, Program, Setup, is_long, poll};
 pub use product::{Mint, each_recorded, serve_on};
 pub use random::Random;
 pub use raw::Raw;

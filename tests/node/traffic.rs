@@ -1,5 +1,6 @@
 //! Clicks from many connections at once, through kills and restarts.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::timeout;
 use waypost::clock::{Clock, SystemClock};
 
 use super::click::{Click, Protocol};
-use super::client::{Answer, Client, Session};
+use super::client::Client;
 use super::judge::Judge;
+use super::line::{Line, Reply};
 use super::mailing::Mailing;
 use super::product::Mint;
 use super::speed::Speed;
@@ -35,8 +37,11 @@ pub struct Pattern {
     pub rate: Option<f64>,
     /// Clicks in all.
     pub count: usize,
+    /// Clicks that are drawn and minted before the first is sent, so that it costs nothing while
+    /// answers are timed.
+    pub stock: usize,
     /// What is right to be answered.
-    pub expects: fn(&Answer, &Click) -> bool,
+    pub expects: fn(&Reply<'_>, &Click) -> bool,
 }
 
 /// What a connection is for.
@@ -53,6 +58,13 @@ pub enum Handshake {
 /// Where the node answers; `None` while it is down.
 pub type Address = watch::Receiver<Option<SocketAddr>>;
 
+/// A click and the token that was minted for it.
+#[derive(Clone, Debug)]
+struct Minted {
+    click: Click,
+    token: String,
+}
+
 /// Clicks that are being sent.
 pub struct Traffic {
     client: Client,
@@ -61,6 +73,8 @@ pub struct Traffic {
     pattern: Pattern,
     address: Address,
     turns: Turns,
+    /// The first clicks of the mailing.
+    stock: Vec<Minted>,
     judge: Mutex<Judge>,
     answered: AtomicUsize,
     resumed: AtomicUsize,
@@ -77,7 +91,8 @@ impl Default for Pattern {
             threads: 1,
             rate: None,
             count: usize::MAX,
-            expects: Answer::is_right,
+            stock: 0,
+            expects: |reply, click| reply.is_right(click),
         }
     }
 }
@@ -95,7 +110,10 @@ impl Traffic {
         let lanes = mailing.lanes();
         let is_enough = pattern.handshake != Handshake::Warm || pattern.connections >= lanes;
         assert!(is_enough, "a connection for each of {lanes} hosts and protocols");
+        let drawn = (0..pattern.stock.min(pattern.count)).map(|serial| mailing.click(serial));
+        let stock = drawn.map(|click| Minted { token: mint.token(&click), click });
         Arc::new(Self {
+            stock: stock.collect(),
             turns: Turns::new(lanes, pattern.count, pattern.rate),
             judge: Judge::new(node).of(mailing.clone()).into(),
             client,
@@ -143,6 +161,19 @@ impl Traffic {
         *self.ended.lock().unwrap() = Some(Instant::now());
     }
 
+    /// The same, and stops after `length` where one is given.
+    pub fn run_for(self: &Arc<Self>, length: Option<Duration>) {
+        thread::scope(|scope| {
+            if let Some(length) = length {
+                scope.spawn(move || {
+                    thread::sleep(length);
+                    self.stop();
+                });
+            }
+            self.run();
+        });
+    }
+
     /// What [`Traffic::run`] found, once it has ended.
     pub fn finish(self: Arc<Self>) -> (Judge, Speed) {
         let traffic = Arc::into_inner(self).expect("the traffic has ended");
@@ -178,19 +209,19 @@ impl Traffic {
         let mut address = self.address.clone();
         while !self.turns.is_over(Some(lane)) {
             let now = address.borrow_and_update().to_owned();
-            let session = match now {
-                Some(at) => self.client.connect(at, host, protocol).await.ok(),
+            let line = match now {
+                Some(at) => Line::connect(&self.client, at, host, protocol).await.ok(),
                 None => None,
             };
-            let Some(session) = session else {
+            let Some(line) = line else {
                 // Down: until it is up again, or we missed that.
                 drop(timeout(RETRY, address.changed()).await);
                 continue;
             };
             let mut requests = JoinSet::new();
-            let others = (1..streams).filter_map(|_| session.another()).collect::<Vec<_>>();
-            for session in others.into_iter().chain([session]) {
-                requests.spawn(Arc::clone(&self).requests(session, lane));
+            let others = (1..streams).filter_map(|_| line.another()).collect::<Vec<_>>();
+            for line in others.into_iter().chain([line]) {
+                requests.spawn(Arc::clone(&self).requests(line, lane));
             }
             while let Some(request) = requests.join_next().await {
                 request.unwrap();
@@ -199,13 +230,13 @@ impl Traffic {
     }
 
     /// One request after the other on one stream, until the connection dies or nothing is left.
-    async fn requests(self: Arc<Self>, mut session: Session, lane: usize) {
+    async fn requests(self: Arc<Self>, mut line: Line, lane: usize) {
         let mut tenths = Vec::new();
         while let Some(turn) = self.turn(Some(lane)).await {
-            let click = self.mailing.click(turn.serial);
-            self.judge().asked(&click, SystemClock.wall());
+            let minted = self.minted(turn.serial);
+            self.judge().asked(&minted.click, SystemClock.wall());
             let since = began(turn);
-            if !self.ask(&mut session, &click).await {
+            if !self.ask(&mut line, &minted.click, &minted.token).await {
                 break;
             }
             tenths.push(Speed::tenths(since.elapsed()));
@@ -223,7 +254,7 @@ impl Traffic {
         let mut address = self.address.clone();
         let mut tenths = Vec::new();
         while let Some(turn) = self.turn(None).await {
-            let mut click = self.mailing.click(turn.serial);
+            let Minted { mut click, token } = self.minted(turn.serial).into_owned();
             let since = began(turn);
             let at = loop {
                 let now = address.borrow_and_update().to_owned();
@@ -232,41 +263,50 @@ impl Traffic {
                     None => drop(timeout(RETRY, address.changed()).await),
                 }
             };
-            let connecting = client.connect_told(at, &click.host, click.visit.protocol);
-            let connected = timeout(PATIENCE, connecting).await;
-            let Ok(Ok((mut session, is_resumed))) = connected else {
+            let connecting = Line::connect(&client, at, &click.host, click.visit.protocol);
+            let Ok(Ok(mut line)) = timeout(PATIENCE, connecting).await else {
                 // A node that is down answers nobody; whoever tests refusals looks at these.
                 self.refused(&click);
                 continue;
             };
-            click.visit.is_resumed = is_resumed;
-            self.resumed.fetch_add(usize::from(is_resumed), Ordering::Relaxed);
+            click.visit.is_resumed = line.is_resumed;
+            self.resumed.fetch_add(usize::from(line.is_resumed), Ordering::Relaxed);
             self.judge().asked(&click, SystemClock.wall());
-            if self.ask(&mut session, &click).await {
+            if self.ask(&mut line, &click, &token).await {
                 tenths.push(Speed::tenths(since.elapsed()));
             }
+            line.close().await;
         }
         self.tenths.lock().unwrap().append(&mut tenths);
     }
 
     /// Asks, and tells the judge how it went; false when the connection is of no more use.
-    async fn ask(&self, session: &mut Session, click: &Click) -> bool {
-        let token = self.mint.token(click);
-        match timeout(PATIENCE, session.click(click, &token)).await {
+    async fn ask(&self, line: &mut Line, click: &Click, token: &str) -> bool {
+        match timeout(PATIENCE, line.ask(click, token, self.pattern.expects)).await {
             Err(_) => {
                 self.judge().wronged(format!("no answer within {PATIENCE:?}: {click:?}"));
                 false
             }
             // Died: a may.
             Ok(Err(_)) => false,
-            Ok(Ok(answer)) if (self.pattern.expects)(&answer, click) => {
+            Ok(Ok(None)) => {
                 self.judge().answered(&click.link.message, SystemClock.wall());
                 self.answered.fetch_add(1, Ordering::Relaxed);
                 true
             }
-            Ok(Ok(answer)) => {
-                self.judge().wronged(format!("{click:?} was answered {answer:?}"));
+            Ok(Ok(Some(wrong))) => {
+                self.judge().wronged(format!("{click:?} was answered {wrong}"));
                 false
+            }
+        }
+    }
+
+    fn minted(&self, serial: usize) -> Cow<'_, Minted> {
+        match self.stock.get(serial) {
+            Some(minted) => Cow::Borrowed(minted),
+            None => {
+                let click = self.mailing.click(serial);
+                Cow::Owned(Minted { token: self.mint.token(&click), click })
             }
         }
     }
@@ -278,14 +318,7 @@ impl Traffic {
 
     /// The next click, once it is due.
     async fn turn(&self, lane: Option<usize>) -> Option<Turn> {
-        let turn = self.turns.take(lane)?;
-        if let Some(due) = turn.due.filter(|due| *due > Instant::now()) {
-            sleep_until(due.into()).await;
-            // Stopped meanwhile, maybe. What is sent once it is due is not late by the timer's
-            // coarseness.
-            return self.turns.has(turn.serial).then_some(Turn { due: None, ..turn });
-        }
-        Some(turn)
+        self.turns.wait(self.turns.take(lane)?).await
     }
 }
 

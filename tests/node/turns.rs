@@ -4,6 +4,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
+use tokio::time::sleep_until;
+
 /// Hands out the serials of a mailing, each once.
 #[derive(Debug)]
 pub(super) struct Turns {
@@ -16,6 +19,7 @@ pub(super) struct Turns {
     /// Seconds between two serials; `None` when answers set the pace.
     every: Option<f64>,
     begun: OnceLock<Instant>,
+    stopped: Notify,
 }
 
 /// A click that is to be sent.
@@ -34,6 +38,7 @@ impl Turns {
             end: AtomicUsize::new(count),
             every: rate.map(f64::recip),
             begun: OnceLock::new(),
+            stopped: Notify::new(),
         }
     }
 
@@ -60,14 +65,29 @@ impl Turns {
         !self.has(next.saturating_add(lane.unwrap_or_default()))
     }
 
+    /// Waits until a turn is due; `None` when all is over before.
+    pub(super) async fn wait(&self, turn: Turn) -> Option<Turn> {
+        let Some(due) = turn.due.filter(|due| *due > Instant::now()) else { return Some(turn) };
+        let stopped = self.stopped.notified();
+        if self.has(turn.serial) {
+            tokio::select! {
+                () = sleep_until(due.into()) => {}
+                () = stopped => {}
+            }
+        }
+        // What is sent once it is due is not late by the timer's coarseness.
+        self.has(turn.serial).then_some(Turn { due: None, ..turn })
+    }
+
     /// Whether a serial is to be sent.
-    pub(super) fn has(&self, serial: usize) -> bool {
-        serial < self.end.load(Ordering::Relaxed)
+    fn has(&self, serial: usize) -> bool {
+        serial < self.end.load(Ordering::SeqCst)
     }
 
     /// Nothing more is sent.
     pub(super) fn stop(&self) {
-        self.end.store(0, Ordering::Relaxed);
+        self.end.store(0, Ordering::SeqCst);
+        self.stopped.notify_waiters();
     }
 
     /// When the first turn was taken.
