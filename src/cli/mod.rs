@@ -1,5 +1,6 @@
 //! The command line: each command in a file of its own.
 
+mod bulk;
 mod check;
 mod command;
 mod dev;
@@ -7,9 +8,10 @@ mod journal;
 mod key;
 mod link;
 mod outlet;
+mod output;
 mod place;
+mod progress;
 mod serve;
-mod time;
 mod trace;
 
 pub use command::main;
