@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::output;
 use super::place::{Place, PlaceArgs, PlaceError};
 use crate::disk::Disk;
 use crate::journal::{
@@ -138,7 +139,7 @@ fn cat(
         }
         directories.retain(|(id, _)| *id >= from.directory);
     }
-    let mut skipped = 0;
+    let (mut skipped, mut printed) = (0, 0_u64);
     let last = directories.len() - 1;
     for (index, (id, path)) in directories.into_iter().enumerate() {
         let from = from.filter(|from| from.directory == id).map_or(1, |from| from.sequence);
@@ -153,6 +154,7 @@ fn cat(
                 out.write_all(stored.frame.body)?;
                 out.write_all(b"\n")?;
                 first.get_or_insert(sequence);
+                printed += 1;
             }
             if !(follow && index == last) {
                 break;
@@ -165,7 +167,12 @@ fn cat(
     }
     out.flush()?;
     if skipped > 0 {
-        eprintln!("{skipped} damaged events were skipped: see `waypost journal verify`");
+        output::tell(format_args!(
+            "{skipped} damaged events were skipped: see `waypost journal verify`"
+        ));
+    }
+    if let Some(from) = from.filter(|_| printed == 0) {
+        output::tell(format_args!("there is no event from {from} on"));
     }
     Ok(0)
 }

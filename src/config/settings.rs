@@ -9,6 +9,7 @@ use super::problems::{Problem, Problems};
 use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
+use crate::token::LinkForm;
 use crate::{admin, edge, event, journal, store, tls, token};
 
 /// All settings of a node.
@@ -135,8 +136,11 @@ impl Settings {
     /// Reads a file, and looks whether the files that it names can be read.
     pub fn load(disk: &dyn Disk, file: &Path) -> io::Result<Result<Self, Problems>> {
         let bytes = disk.read(file, MAX_FILE)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let mut settings = match Self::parse(&text, file) {
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => text,
+            Err(error) => return Ok(Err(Problems::not_utf8(file, &bytes, error.valid_up_to()))),
+        };
+        let mut settings = match Self::parse(text, file) {
             Ok(settings) => settings,
             Err(problems) => return Ok(Err(problems)),
         };
@@ -161,6 +165,15 @@ impl Settings {
         settings.store = store::Config::default();
         settings.place_under_data();
         settings
+    }
+
+    /// What printed links look like.
+    pub fn link_form(&self) -> LinkForm {
+        LinkForm {
+            base: self.links.base.clone(),
+            click_prefix: self.edge.click_prefix.clone(),
+            open_prefix: self.edge.open_prefix.clone(),
+        }
     }
 
     /// Every key that a file can hold, with its section.

@@ -29,7 +29,10 @@ impl Keeper {
     /// Ends when nobody can ask any more.
     pub(super) fn run(mut self) {
         loop {
-            match self.wanted.recv_timeout(RETENTION_EVERY) {
+            // Room that something further on has made is not kept waiting for a minute.
+            let is_full = self.sweeper.queue.sight().is_full;
+            let every = if is_full { RETENTION_WHEN_FULL } else { RETENTION_EVERY };
+            match self.wanted.recv_timeout(every) {
                 Ok(number) => self.provide(number),
                 Err(RecvTimeoutError::Timeout) => self.retain(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -60,8 +63,12 @@ impl Keeper {
         if self.sweeper.queue.durable() >= self.start {
             self.current = number.saturating_sub(1);
         }
+        let prepared = self.prepare(number);
+        if let Err(error) = &prepared {
+            tracing::warn!(segment = number, %error, "a segment of the journal was not prepared");
+        }
         // A writer that has ended needs no segment: the next look for a number tells us.
-        drop(self.ready.send((number, self.prepare(number))));
+        drop(self.ready.send((number, prepared)));
         self.retain();
     }
 
@@ -96,3 +103,4 @@ impl Keeper {
 
 const FILL: usize = 1 << 20;
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
+const RETENTION_WHEN_FULL: Duration = Duration::from_secs(1);

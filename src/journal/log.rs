@@ -15,7 +15,7 @@ use super::directory::{self, DirectoryId, Held};
 use super::driver::{Driver, Spare};
 use super::keeper::Keeper;
 use super::measures::Measures;
-use super::queue::Queue;
+use super::queue::{Queue, Sight};
 use super::reader::Reader;
 use super::retention::Steady;
 use super::salvage::Salvage;
@@ -152,6 +152,10 @@ impl Journal {
         self.queue.level().1
     }
 
+    pub(super) fn sight(&self) -> Sight {
+        self.queue.sight()
+    }
+
     /// The directories of processes that are gone, oldest first.
     pub fn adopted(&self) -> &[(DirectoryId, PathBuf)] {
         &self.adopted
@@ -189,7 +193,6 @@ impl Journal {
             queue: Arc::clone(&self.queue),
             needed: Arc::clone(&self.needed),
             measures: measures.clone(),
-            degraded: degraded.clone(),
             refused,
             steady: Steady::new(clock.now(), clock.wall()),
             found: BTreeMap::new(),
@@ -215,9 +218,10 @@ impl Journal {
             last: 0,
             sync,
             file: None,
-            spare: Spare { wanted, ready: prepared, asked: first, arrived: None },
+            spare: Spare { wanted, ready: prepared, asked: first, is_ahead: false, arrived: None },
             measures,
             degraded,
+            is_failing: false,
         };
         driver.step(Event::Batch(batch));
         Ok(Crew { driver, keeper, own })

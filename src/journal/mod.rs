@@ -123,6 +123,7 @@ mod salvage;
 mod scan;
 mod segment;
 mod sweeper;
+mod watch;
 mod writer;
 
 pub use appender::{Appender, Durable};

@@ -16,7 +16,6 @@ use super::salvage;
 use super::segment::{Header, HeaderFault};
 use crate::clock::{Clock, Timestamp};
 use crate::disk::Disk;
-use crate::metrics::Degraded;
 
 /// Looks after all directories of a process.
 #[derive(Debug)]
@@ -31,7 +30,6 @@ pub(super) struct Sweeper {
     /// The first sequence of our own directory that is still needed further on.
     pub(super) needed: Arc<AtomicU64>,
     pub(super) measures: Measures,
-    pub(super) degraded: Degraded,
     /// Segments of our own directory that contradict earlier ones.
     pub(super) refused: Vec<u64>,
     /// Whether the wall clock can be trusted.
@@ -82,11 +80,6 @@ impl Sweeper {
         let verdict = retention::decide(&candidates, other, self.bounds(), self.clock.wall());
         self.measures.kept.set(verdict.kept);
         self.queue.set_full(verdict.is_full);
-        if verdict.is_full {
-            self.degraded.begin(FULL);
-        } else {
-            self.degraded.end(FULL);
-        }
         verdict.delete.into_iter().try_for_each(|index| self.delete(&left[index]))
     }
 
@@ -169,6 +162,3 @@ impl Sweeper {
         Ok(())
     }
 }
-
-/// Why the process is degraded while the journal is at its size bound and refuses events.
-const FULL: &str = "journal_full";
