@@ -11,12 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use disk::{CrashDisk, Failure, Fate, Lies};
+use disk::{CrashDisk, Failure, Fate, Lies, fates};
 use proptest::prelude::*;
 use waypost::clock::{Clock, SystemClock, Timestamp};
 use waypost::disk::Disk;
 use waypost::drain::Drain;
-use waypost::journal::{self, Appender, Config, Frame, Journal, Reader, Stream};
+use waypost::journal::{self, Appender, Config, Fault, Frame, Journal, Reader, Stream};
 use waypost::metrics::Metrics;
 
 const FOLDER: &str = "/journal";
@@ -121,7 +121,7 @@ fn contents(disk: &CrashDisk) -> BTreeMap<u64, Vec<u8>> {
     found
 }
 
-fn faults(disk: &CrashDisk) -> Vec<String> {
+fn faults(disk: &CrashDisk) -> Vec<Fault> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let directories = journal::directories(&*disk, Path::new(FOLDER)).unwrap();
     let inspect = |(id, path): (_, PathBuf)| journal::inspect(&disk, id, &path).unwrap().faults;
@@ -147,18 +147,6 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Fail(Failure::Create)),
         1 => Just(Operation::Close),
     ]
-}
-
-/// A fate for each write, from a seed.
-fn fates(mut seed: u64) -> impl FnMut(usize) -> Fate {
-    move |_| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        match (seed >> 33) % 4 {
-            0 => Fate::Lost,
-            1 => Fate::Kept,
-            _ => Fate::Torn((seed >> 40) as usize % 700),
-        }
-    }
 }
 
 proptest! {
@@ -212,7 +200,7 @@ proptest! {
                 count += 1;
             }
             prop_assert_eq!(count, model.len());
-            prop_assert_eq!(faults(&disk), Vec::<String>::new());
+            prop_assert_eq!(faults(&disk), Vec::new());
         }
         process.end();
     }
@@ -222,6 +210,7 @@ proptest! {
 /// the disk then holds every moment at which a crash could fall.
 fn eventful_run(lies: Lies) -> CrashDisk {
     let disk = CrashDisk::new(lies);
+    disk.remember();
     let process = Process::start(&disk);
     let mut number = 0;
     for round in 0..14 {
@@ -256,8 +245,8 @@ fn losses(disk: &CrashDisk) -> usize {
     for (at, moment) in disk.moments().iter().enumerate() {
         for way in 0..6 {
             let cut = match way {
-                0 => moment.disk().after_power_cut(|_| Fate::Lost),
-                1 => moment.disk().after_power_cut(|_| Fate::Kept),
+                0 => moment.disk().after_power_cut(|| Fate::Lost),
+                1 => moment.disk().after_power_cut(|| Fate::Kept),
                 2 => moment.disk().after_kill(),
                 _ => moment.disk().after_power_cut(fates(at as u64 * 31 + way)),
             };

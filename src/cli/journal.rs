@@ -211,7 +211,7 @@ fn verdict(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "{}: {fault}", report.directory)?;
         }
     }
-    let frames = reports.iter().map(Report::frames).sum::<u64>();
+    let frames = reports.iter().map(|report| report.frames).sum::<u64>();
     let segments = reports.iter().map(|report| report.segments.len()).sum::<usize>();
     let faults = reports.iter().map(|report| report.faults.len()).sum::<usize>();
     let state = if faults == 0 { "all can be read".to_owned() } else { format!("{faults} faults") };
@@ -222,9 +222,7 @@ fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "directory {}  {} events  acknowledged before {}",
-        report.directory,
-        report.frames(),
-        report.cursor
+        report.directory, report.frames, report.cursor
     )?;
     writeln!(
         out,
@@ -265,10 +263,12 @@ fn object(report: &Report) -> Value {
     });
     json!({
         "directory": report.directory.to_string(),
-        "events": report.frames(),
+        "events": report.frames,
         "acknowledged_before": report.cursor,
         "segments": segments.collect::<Vec<_>>(),
-        "faults": report.faults,
+        "faults": report.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "notes": report.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "lost": report.lost,
     })
 }
 
