@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 
 use crate::mount::{Mount, folder, skipped};
-use crate::node::{Node, Pattern, Setup};
+use crate::node::{Node, Pattern, Setup, poll};
 use crate::row::{HOST, Lookout, Row};
 
 #[test]
@@ -29,6 +29,28 @@ fn full_memory_loses_nothing_and_recovers_by_itself() {
     let mount = Mount::memory(24);
     let mut node = Node::start(&Setup { within: Some(mount.point().to_owned()), ..setup() });
     through_a_full_disk(&mut node, || mount.fill(), drop);
+    drop(node);
+}
+
+#[test]
+fn room_that_is_there_again_before_it_is_needed_costs_nothing() {
+    if skipped().is_some() {
+        return;
+    }
+    let mount = Mount::memory(24);
+    let mut node = Node::start(&Setup { within: Some(mount.point().to_owned()), ..setup() });
+    let full = mount.fill();
+    let (row, lookout) = (Row::start(&node, pattern()), Lookout::start(&node));
+    // The first segment was made before; the first click has the second asked for.
+    poll("the second segment is tried", || node.told().contains("was not prepared").then_some(()));
+    drop(full);
+    row.go_on(Duration::from_secs(3));
+    let exceptions = row.settle(&node);
+    assert!(exceptions.late.is_empty() && exceptions.unrecorded.is_empty(), "{exceptions:?}");
+    let segments = node.health().metrics()["waypost_journal_kept_bytes"] as usize >> 20;
+    assert!(segments > 2, "{segments} segments");
+    assert_eq!(lookout.end().len(), 0, "never degraded");
+    row.end(&mut node).is_good();
     drop(node);
 }
 
