@@ -155,9 +155,12 @@ impl Ended {
 
 /// Runs the command, alone: it is told how fast it is.
 fn load(arguments: &str) -> Ended {
-    let alone = ALONE.lock();
-    let output =
-        Command::new(&*PROGRAM).arg("--bench").args(arguments.split_whitespace()).output().unwrap();
+    let mut command = Command::new(&*PROGRAM);
+    command.arg("--bench").args(arguments.split_whitespace());
+    let output = {
+        let _alone = ALONE.lock();
+        command.output().unwrap()
+    };
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ended {
         code: output.status.code().unwrap_or(-1),
