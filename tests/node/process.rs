@@ -236,6 +236,11 @@ impl Node {
         self.folder.join("waypost.toml")
     }
 
+    /// The authority of its certificates.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// Mints links that this node opens.
     pub fn mint(&self) -> &Mint {
         &self.mint
