@@ -10,7 +10,7 @@ use super::place::{PlaceArgs, PlaceError};
 use super::time::{TimeError, moment};
 use crate::clock::{Clock, Timestamp};
 use crate::disk::Disk;
-use crate::token::{KeyError, Keyring, KeyringError};
+use crate::token::{KeyError, Keyring, KeyringError, Later};
 
 /// Makes, lists and refuses link keys. A running node sees a change by itself.
 #[derive(Args, Debug)]
@@ -43,6 +43,10 @@ enum Command {
         /// From when on, such as 2026-12-01T00:00:00Z or 2026-12-01; without it, from now on.
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
+        /// Let a key that is refused already be refused from a later time on: until then its
+        /// links open again.
+        #[arg(long, requires = "from")]
+        postpone: bool,
     },
 }
 
@@ -58,6 +62,9 @@ pub(super) enum KeyCommandError {
     /// The keys could not be read or kept.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The key would open again until the time of `--from`.
+    #[error("--from: {0}; use --postpone if that is meant")]
+    Revived(KeyringError),
     /// The place could not be found out.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -81,12 +88,20 @@ impl KeyArgs {
                 let place = place.resolve(disk)?;
                 list(&Keyring::load(Arc::clone(disk), &place.keys)?, json, now);
             }
-            Command::Refuse { id, place, from } => {
+            Command::Refuse { id, place, from, postpone } => {
                 let id = id.parse()?;
-                let from = from.as_deref().map(moment).transpose()?.unwrap_or(now);
+                let asked = from.as_deref().map(moment).transpose()?;
                 let place = place.resolve(disk)?;
                 let keyring = Keyring::load(Arc::clone(disk), &place.keys)?;
-                keyring.refuse(id, from)?;
+                let later = if postpone { Later::Allowed } else { Later::Refused };
+                let from = match keyring.refuse(id, asked.unwrap_or(now), later) {
+                    // From now on is what it already is.
+                    Err(KeyringError::Refused { already, .. }) if asked.is_none() => already,
+                    Err(error @ KeyringError::Refused { .. }) => {
+                        return Err(KeyCommandError::Revived(error));
+                    }
+                    refused => refused.map(|()| asked.unwrap_or(now))?,
+                };
                 println!("{id} is refused from {from} on");
                 if keyring.sealing_key(now).is_none() {
                     eprintln!("no key is left to seal with: make one with `waypost key new`");
@@ -104,7 +119,7 @@ fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
         _ if sealing == Some(id) => "seals and opens",
         _ => "opens",
     };
-    let keys = keyring.list();
+    let (keys, faults) = (keyring.list(), keyring.faults());
     if as_json {
         let keys = keys.iter().map(|(id, created, refused)| {
             json!({
@@ -114,8 +129,15 @@ fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
                 "refused_from": refused.map(|from| from.to_string()),
             })
         });
-        println!("{}", json!({ "keys": keys.collect::<Vec<_>>() }));
+        let faults = faults.iter().map(
+            |fault| json!({ "file": fault.file.display().to_string(), "reason": fault.reason }),
+        );
+        let (keys, faults): (Vec<_>, Vec<_>) = (keys.collect(), faults.collect());
+        println!("{}", json!({ "keys": keys, "unreadable": faults }));
         return;
+    }
+    for fault in &faults {
+        eprintln!("{}: no key: {}", fault.file.display(), fault.reason);
     }
     if keys.is_empty() {
         println!("no keys: make one with `waypost key new`");

@@ -18,7 +18,6 @@ mod click;
 mod client;
 mod config;
 mod connection;
-
 mod door;
 mod handshake;
 mod http1;

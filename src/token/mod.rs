@@ -6,6 +6,7 @@
 
 mod config;
 mod destination;
+mod folder;
 mod key;
 mod keyring;
 mod payload;
@@ -13,7 +14,8 @@ mod seal;
 
 pub use config::Config;
 pub use destination::{DestinationError, destination, is_redeemable};
+pub use folder::Fault;
 pub use key::{Key, KeyError, KeyId};
-pub use keyring::{Keyring, KeyringError, OpenError};
+pub use keyring::{Keyring, KeyringError, Later, OpenError};
 pub use payload::{Action, Claims, PayloadError};
 pub use seal::SealError;
