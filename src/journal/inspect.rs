@@ -71,6 +71,8 @@ impl Walk {
                 // What should have stood before it is missing there.
                 self.expect(header.first, self.before);
             }
+            // The first segment of all begins with the first sequence, whatever its header says.
+            Err(_) if number == 1 && file.may_hold_frames() => self.expect(1, number),
             Err(_) => {}
         }
         if !file.may_hold_frames() {

@@ -270,15 +270,7 @@ impl Reader {
         if self.behind.is_empty() {
             self.look()?;
         }
-        // A segment whose successor begins at or before our place has nothing for us, but to show
-        // whether its successor repeats it truly.
-        while let [file, successor, ..] = self.behind.make_contiguous() {
-            let begins = successor.first().is_some_and(|first| first <= self.next);
-            if !begins || successor.may_repeat(file.number) {
-                break;
-            }
-            self.behind.pop_front();
-        }
+        self.behind.drain(..self.first_due());
         while let Some(file) = self.behind.pop_front() {
             match self.disk.open(&file.path, Access::Read) {
                 Ok(opened) => {
@@ -291,6 +283,18 @@ impl Reader {
             }
         }
         Ok(false)
+    }
+
+    /// Which of the segments behind is the first with something for us: what is due, or what shows
+    /// whether a later one repeats it truly.
+    fn first_due(&self) -> usize {
+        let begins = |file: &SegmentFile| file.first().is_some_and(|first| first <= self.next);
+        let due = self.behind.iter().rposition(begins).unwrap_or(0);
+        let named = self
+            .behind
+            .iter()
+            .position(|file| self.behind.get(due).is_some_and(|due| due.may_repeat(file.number)));
+        due.saturating_sub(1).min(named.unwrap_or(due))
     }
 
     fn enter(&mut self, file: &SegmentFile, opened: Box<dyn DiskFile>) {

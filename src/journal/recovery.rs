@@ -105,17 +105,12 @@ pub(super) fn plan(files: &[SegmentFile], reading: &Reading<'_>) -> Plan {
     let first = first.or_else(|| present.first().copied()).unwrap_or(proven);
     let kept = present.range(..proven).count() as u64;
     let damaged = proven.saturating_sub(first).saturating_sub(kept);
-    // What is acknowledged further on was here once; what cannot be read may be given again.
-    let next_sequence = end.max(reading.cursor).max(read.iter().map(most).max().unwrap_or(1));
+    // What the disk does not give now it may give another time.
+    let unreadable = read.iter().filter(|(_, tally)| tally.has_unreadable);
+    let hidden = unreadable.map(|(file, _)| file.bytes / HEAD as u64).sum::<u64>();
+    // What is acknowledged further on was here once.
+    let next_sequence = end.max(reading.cursor) + hidden;
     Plan { next_number, repeat, next_sequence, spare, damaged }
-}
-
-/// The first sequence that a segment cannot hold, if the disk did not give all of it.
-fn most((file, tally): &(&SegmentFile, Tally)) -> u64 {
-    match file.first() {
-        Some(first) if tally.has_unreadable => first + file.bytes / HEAD as u64,
-        _ => 1,
-    }
 }
 
 #[cfg(test)]
@@ -205,6 +200,6 @@ mod tests {
         let mut partial = accepted();
         partial[0].1.has_unreadable = true;
         let partial = plan_with(Reading { accepted: partial, beyond: 0, cursor: 1 });
-        assert_eq!(partial.next_sequence, 101, "as many frames as the segment could hold");
+        assert_eq!(partial.next_sequence, 103, "as many more as the segment could hold");
     }
 }

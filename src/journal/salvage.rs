@@ -44,7 +44,7 @@ impl Salvage {
             }
             // A last one that holds nothing, or is refused, leaves the question open.
             let is_last = |(file, tally): &(&SegmentFile, Tally)| {
-                file.number == below && !tally.sequences.is_empty()
+                file.number == below && (!tally.sequences.is_empty() || tally.has_unreadable)
             };
             if reading.accepted.last().is_some_and(is_last) {
                 break;

@@ -62,7 +62,7 @@ impl Sweeper {
             let files = directory::segments(&*self.disk, *id, path)?;
             let needed = self.needed(*id, path)?;
             for (index, file) in files.iter().enumerate() {
-                if *id == self.own.0 && file.number >= current {
+                if *id == self.own.0 && file.number >= current && !self.is_strange(file) {
                     other += file.bytes;
                     continue;
                 }
@@ -100,10 +100,16 @@ impl Sweeper {
         })
     }
 
+    /// Whether a segment of our own directory is another's, by what we know of it.
+    fn is_strange(&self, file: &SegmentFile) -> bool {
+        matches!(file.header, Err(HeaderFault::Foreign { .. } | HeaderFault::Unknown))
+            || self.refused.contains(&file.number)
+    }
+
     /// The first sequence of a segment: a header tells it, or else a frame.
     fn first(&mut self, id: DirectoryId, file: &SegmentFile) -> io::Result<Option<u64>> {
         let place = (id, file.number);
-        if id == self.own.0 && self.refused.contains(&file.number) {
+        if id == self.own.0 && self.is_strange(file) {
             return Ok(None);
         }
         match file.header {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use waypost::disk::BLOCK;
 
 use super::content::{Content, Fate, fates, mix};
 use super::names::{Names, Node};
@@ -13,6 +15,8 @@ use super::names::{Names, Node};
 #[derive(Clone)]
 pub struct CrashDisk {
     pub(super) machine: Arc<Mutex<Machine>>,
+    /// Syncs that hang.
+    pub(super) hanging: Arc<Hanging>,
     pub(super) process: u64,
     /// What had been acknowledged, kept by the test.
     pub acknowledged: Arc<AtomicU64>,
@@ -23,6 +27,13 @@ pub struct CrashDisk {
 pub struct Moment {
     machine: Machine,
     pub acknowledged: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Hanging {
+    /// Whether syncs hang, and how many do.
+    state: Mutex<(bool, usize)>,
+    changed: Condvar,
 }
 
 #[derive(Clone)]
@@ -44,6 +55,8 @@ pub(super) struct Machine {
     processes: u64,
     dead: BTreeSet<u64>,
     chance: u64,
+    /// Blocks that cannot be read: the file, and where they begin.
+    pub(super) spoilt: Vec<(usize, u64)>,
     history: Option<Vec<Moment>>,
 }
 
@@ -90,6 +103,7 @@ impl CrashDisk {
             processes: 0,
             dead: BTreeSet::new(),
             chance: 1,
+            spoilt: Vec::new(),
             history: None,
         };
         Self::of(machine)
@@ -111,7 +125,8 @@ impl CrashDisk {
         machine.processes += 1;
         let process = machine.processes;
         drop(machine);
-        Self { machine: Arc::clone(&self.machine), process, acknowledged: Arc::default() }
+        let (machine, hanging) = (Arc::clone(&self.machine), Arc::clone(&self.hanging));
+        Self { machine, hanging, process, acknowledged: Arc::default() }
     }
 
     /// Ends this process: nothing that it still asks is done, and its locks are free.
@@ -178,6 +193,18 @@ impl CrashDisk {
         self.lock().failures
     }
 
+    /// Makes every sync of a file hang from now on, or come back.
+    pub fn hang(&self, hangs: bool) {
+        self.hanging.state.lock().unwrap().0 = hangs;
+        self.hanging.changed.notify_all();
+    }
+
+    /// Waits until a sync hangs.
+    pub fn wait_for_hang(&self) {
+        let state = self.hanging.state.lock().unwrap();
+        drop(self.hanging.changed.wait_while(state, |(_, hang)| *hang == 0).unwrap());
+    }
+
     /// Leaves room for so many more bytes; none is no bound.
     pub fn leave_room(&self, bytes: Option<u64>) {
         let mut machine = self.lock();
@@ -201,6 +228,18 @@ impl CrashDisk {
         machine.files[index].damage(change);
     }
 
+    /// Makes the block of a file that holds `offset` unreadable.
+    pub fn spoil(&self, path: &Path, offset: u64) {
+        let mut machine = self.lock();
+        let index = machine.file(path).expect("a file to spoil");
+        machine.spoilt.push((index, offset - offset % BLOCK as u64));
+    }
+
+    /// Makes every block readable again.
+    pub fn heal_blocks(&self) {
+        self.lock().spoilt.clear();
+    }
+
     /// The bytes of a file.
     pub fn bytes(&self, path: &Path) -> Vec<u8> {
         let machine = self.lock();
@@ -215,6 +254,13 @@ impl CrashDisk {
         machine.names.sync(path.parent().unwrap());
     }
 
+    /// Takes a file away.
+    pub fn delete(&self, path: &Path) {
+        let mut machine = self.lock();
+        machine.names.remove(path);
+        machine.names.sync(path.parent().unwrap());
+    }
+
     /// The paths of all files.
     pub fn paths(&self) -> Vec<PathBuf> {
         let machine = self.lock();
@@ -224,7 +270,8 @@ impl CrashDisk {
 
     fn of(machine: Machine) -> Self {
         let process = machine.processes;
-        Self { machine: Arc::new(Mutex::new(machine)), process, acknowledged: Arc::default() }
+        let (machine, hanging) = (Arc::new(Mutex::new(machine)), Arc::default());
+        Self { machine, hanging, process, acknowledged: Arc::default() }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Machine> {
@@ -256,6 +303,17 @@ impl CrashDisk {
             }
         }
         Ok(())
+    }
+}
+
+impl Hanging {
+    /// Hangs for as long as syncs do.
+    pub(super) fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.1 += 1;
+        self.changed.notify_all();
+        state = self.changed.wait_while(state, |(hangs, _)| *hangs).unwrap();
+        state.1 -= 1;
     }
 }
 

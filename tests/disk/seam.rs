@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use waypost::disk::{Access, Disk, DiskFile, DiskLock, Entry};
+use waypost::disk::{Access, BLOCK, Disk, DiskFile, DiskLock, Entry};
 
 use super::machine::{CrashDisk, Failure};
 use super::names::Node;
@@ -161,6 +161,13 @@ impl DiskFile for CrashFile {
         if machine.fails(Failure::Read) {
             return Err(io::Error::other("EIO"));
         }
+        let end = offset + into.len() as u64;
+        let is_spoilt = |(file, block): &(usize, u64)| {
+            *file == self.index && *block < end && offset < block + BLOCK as u64
+        };
+        if machine.spoilt.iter().any(is_spoilt) {
+            return Err(io::Error::other("EIO"));
+        }
         let seen = &machine.files[self.index].seen;
         let rest = seen.get(offset as usize..).unwrap_or_default();
         let count = rest.len().min(into.len());
@@ -187,6 +194,7 @@ impl DiskFile for CrashFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.hanging.pass();
         let mut machine = self.disk.ask()?;
         if machine.fails(Failure::Sync) {
             let fates = machine.fates();
