@@ -89,7 +89,7 @@ fn bad_rows_are_answered_in_their_place_with_key_value_and_reason() {
     assert_eq!((links.len(), answers.len()), (cases.len(), cases.len()), "{ran:?}");
     let bad = cases.iter().filter(|case| case["error"].is_string()).count();
     assert_eq!(ran.code, 1);
-    let told = format!("{bad} of {} rows were bad: an empty line stands in the place", cases.len());
+    let told = format!("bad: {bad} of {} rows; an empty line stands in the place", cases.len());
     assert!(ran.errors.contains(&told), "{}", ran.errors);
     let mut faults = Vec::new();
     for (index, ((case, link), answer)) in cases.iter().zip(&links).zip(&answers).enumerate() {
@@ -134,7 +134,7 @@ fn a_bad_row_stops_unless_told_otherwise() {
     let ran = Ran::waypost(folder.path(), &["link", "click", "--file", "rows", "--config", config]);
     let told = "waypost: line 5001: host = \"a b\": holds the byte 0x20";
     assert!(ran.code == 2 && ran.errors.starts_with(told), "{}", ran.errors);
-    assert!(ran.errors.contains("(5000 links were minted before it)"), "{}", ran.errors);
+    assert!(ran.errors.contains("(before it: 5000 links)"), "{}", ran.errors);
     assert_eq!(ran.out.lines().count(), 5_000);
     assert!(ran.out.ends_with('\n'));
 }

@@ -19,6 +19,9 @@ use serde_json::Value;
 
 #[test]
 fn a_newcomer_opens_the_page_clicks_and_sees_the_events() {
+    if !Browser::is_here() {
+        return;
+    }
     let folder = folder();
     let dev = Dev::start(folder.path(), &["--quiet"]);
     let browser = Browser::start(None);
@@ -71,6 +74,9 @@ fn a_newcomer_opens_the_page_clicks_and_sees_the_events() {
 
 #[test]
 fn a_browser_follows_a_minted_link_to_where_it_leads() {
+    if !Browser::is_here() {
+        return;
+    }
     let folder = folder();
     let dev = Dev::start(folder.path(), &["--quiet"]);
     let (shop, visits) = shop();
@@ -94,6 +100,9 @@ fn a_browser_follows_a_minted_link_to_where_it_leads() {
 
 #[test]
 fn over_https_a_browser_that_trusts_the_ca_follows_and_another_does_not() {
+    if !Browser::is_here() {
+        return;
+    }
     let folder = folder();
     let dev = Dev::start(folder.path(), &["--quiet"]);
     let authority = folder.path().join(dev.value("ca"));

@@ -167,9 +167,8 @@ fn cat(
     }
     out.flush()?;
     if skipped > 0 {
-        output::tell(format_args!(
-            "{skipped} damaged events were skipped: see `waypost journal verify`"
-        ));
+        let skipped = output::counted(skipped, "damaged event");
+        output::tell(format_args!("{skipped} skipped: see `waypost journal verify`"));
     }
     if let Some(from) = from.filter(|_| printed == 0) {
         output::tell(format_args!("there is no event from {from} on"));
@@ -214,15 +213,22 @@ fn verdict(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
     let frames = reports.iter().map(|report| report.frames).sum::<u64>();
     let segments = reports.iter().map(|report| report.segments.len()).sum::<usize>();
     let faults = reports.iter().map(|report| report.faults.len()).sum::<usize>();
-    let state = if faults == 0 { "all can be read".to_owned() } else { format!("{faults} faults") };
-    writeln!(out, "{frames} events in {segments} segments: {state}")
+    let state = match faults {
+        0 => "all can be read".to_owned(),
+        faults => output::counted(faults as u64, "fault"),
+    };
+    let events = output::counted(frames, "event");
+    let segments = output::counted(segments as u64, "segment");
+    writeln!(out, "{events} in {segments}: {state}")
 }
 
 fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "directory {}  {} events  acknowledged before {}",
-        report.directory, report.frames, report.cursor
+        "directory {}  {}  acknowledged before {}",
+        report.directory,
+        output::counted(report.frames, "event"),
+        report.cursor
     )?;
     writeln!(
         out,

@@ -42,6 +42,19 @@ pub struct Page<'a> {
 }
 
 impl Browser {
+    /// Whether there is a browser, and what it needs to trust an authority; says so when not.
+    pub fn is_here() -> bool {
+        let missing = ["chromium", "certutil"].into_iter().find(|program| {
+            let line = format!("command -v {program}");
+            let found = Command::new("sh").args(["-c", &line]).stdout(Stdio::null()).status();
+            !found.unwrap().success()
+        });
+        if let Some(program) = missing {
+            println!("SKIPPED {program} is missing");
+        }
+        missing.is_none()
+    }
+
     /// Starts a browser that trusts, besides the usual ones, the certificate authority in a file.
     pub fn start(authority: Option<&Path>) -> Self {
         let folder = tempfile::tempdir().unwrap();
