@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::place;
-use crate::config::Settings;
+use crate::clock::Clock;
+use crate::config::{Draft, Settings};
 use crate::disk::Disk;
+use crate::server::{Objection, World, examine};
 
-/// Checks a configuration file: exit 0 when a node can run from it, else 2 with every reason.
+/// Checks a configuration file and all files that it names: exit 0 when a node can run from it
+/// and leaves nothing out, else 2 with every reason.
 #[derive(Args, Debug)]
 pub(super) struct CheckArgs {
     /// The configuration file.
@@ -19,8 +21,20 @@ pub(super) struct CheckArgs {
 
 impl CheckArgs {
     /// Checks; returns the exit code.
-    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> u8 {
-        match place::load(&**disk, &self.config) {
+    pub(super) fn run(self, disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>) -> u8 {
+        let mut draft = match Draft::read(&**disk, &self.config) {
+            Ok(draft) => draft,
+            Err(error) => {
+                eprintln!("waypost: --config {}: {error}", self.config.display());
+                return 2;
+            }
+        };
+        draft.object_to_missing_files(&**disk);
+        let world = World { disk: Arc::clone(disk), clock: Arc::clone(clock) };
+        for Objection { key, table, reason } in examine(&draft.settings, &world) {
+            draft.object(key, table, reason);
+        }
+        match draft.finish() {
             Ok(settings) => {
                 println!("{} can be served:", self.config.display());
                 summary(&settings);

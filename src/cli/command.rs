@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Dev(dev) => ended(dev.run(&disk, &clock).map(|()| 0)),
         Command::Serve(serve) => ended(serve.run(&disk, &clock).map(|()| 0)),
-        Command::Check(check) => ExitCode::from(check.run(&disk)),
+        Command::Check(check) => ExitCode::from(check.run(&disk, &clock)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
         Command::Journal(journal) => ended(journal.run(&disk)),

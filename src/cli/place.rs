@@ -81,8 +81,8 @@ impl Place {
             keys: settings.links.keys.clone(),
             journal: settings.journal.directory.clone(),
             base: settings.links.base.clone(),
-            click_prefix: settings.edge.click_prefix.clone(),
-            open_prefix: settings.edge.open_prefix.clone(),
+            click_prefix: settings.edge.minted_click_prefix().to_owned(),
+            open_prefix: settings.edge.minted_open_prefix().to_owned(),
         }
     }
 }

@@ -151,6 +151,7 @@ impl Node {
         door.watch(drain);
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
+        node.watch_journal();
         let appenders =
             reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
         let running = Running {
@@ -209,6 +210,18 @@ impl Node {
         Ok(())
     }
 
+    /// Without one of its threads the journal takes nothing more: the node answers on, and says so.
+    fn watch_journal(&self) {
+        let (journal, ending) = (self.journal_drain.clone(), self.drain.clone());
+        let degraded = self.metrics.degraded.clone();
+        self.drain.spawn(async move {
+            tokio::select! {
+                () = journal.fallen() => degraded.begin("journal_thread"),
+                () = ending.ending() => {}
+            }
+        });
+    }
+
     /// Writes `node.json`. A disk that does not take it is asked again: the node answers.
     fn tell(&self, file: NodeFile, data: &Path, disk: &Arc<dyn Disk>) {
         let Err(error) = file.write(&**disk, data) else { return };
@@ -246,8 +259,8 @@ impl Node {
             socket: running.socket.clone(),
             links: admin::Links {
                 base,
-                click_prefix: settings.edge.click_prefix.clone(),
-                open_prefix: settings.edge.open_prefix.clone(),
+                click_prefix: settings.edge.minted_click_prefix().to_owned(),
+                open_prefix: settings.edge.minted_open_prefix().to_owned(),
             },
         }
     }
