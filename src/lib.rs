@@ -49,9 +49,10 @@
 //! reactor queues an event and waits; the writer takes all that is queued, writes it once, syncs
 //! once, publishes the durable position and wakes each waiting reactor once; the reactor then
 //! wakes its own tasks. One wake-up for each batch and reactor is what keeps recording cheap:
-//! each is a system call. The operator's door, signals, the reading of keys, and all work on
-//! hostnames live on the main thread; one thread writes the store. A process that ends lets go of
-//! the store first, so that the next one has it while both still answer.
+//! each is a system call. The operator's door, signals, the reading of keys, all work on hostnames
+//! and the watch over the journal's disk live on the main thread; one thread writes the store.
+//! Traces are written by a thread of their own, so that nobody waits for standard error. A process
+//! that ends lets go of the store first, so that the next one has it while both still answer.
 
 pub mod admin;
 pub mod cli;

@@ -10,9 +10,9 @@ mod node;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use customers::{Customers, TARGET, eventually, is_long};
+use customers::{Customers, TARGET, eventually};
 use dns::{Asked, cname};
-use node::{Click, Protocol, Random};
+use node::{Click, Protocol, Random, is_long};
 use tokio::sync::Semaphore;
 
 /// Visits: in the long form as many as the attack is told of.

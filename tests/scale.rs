@@ -12,7 +12,8 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use customers::{Customers, is_long};
+use customers::Customers;
+use node::is_long;
 
 fn names() -> u64 {
     if is_long() { 1_000_000 } else { 20_000 }

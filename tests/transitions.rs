@@ -12,8 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use customers::{Customers, TARGET, eventually, is_long};
+use customers::{Customers, TARGET, eventually};
 use dns::cname;
+use node::is_long;
 
 /// Has a process killed at the n-th write or sync of one of its threads, by strace; let go when
 /// dropped.

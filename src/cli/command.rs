@@ -12,6 +12,7 @@ use super::domain::DomainArgs;
 use super::journal::JournalArgs;
 use super::key::KeyArgs;
 use super::link::LinkArgs;
+use super::output;
 use super::serve::ServeArgs;
 use super::store::StoreArgs;
 use crate::clock::{Clock, SystemClock};
@@ -30,7 +31,7 @@ struct Arguments {
 enum Command {
     /// Try everything on this machine: no certificate, DNS or configuration needed.
     Dev(DevArgs),
-    /// Run a node from a configuration file.
+    /// Run a node from a configuration file, until SIGTERM or Ctrl-C.
     Serve(ServeArgs),
     /// Check a configuration file and say everything that is wrong with it.
     Check(CheckArgs),
@@ -53,9 +54,9 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Dev(dev) => ended(dev.run(&disk, &clock).map(|()| 0)),
         Command::Serve(serve) => ended(serve.run(&disk, &clock).map(|()| 0)),
-        Command::Check(check) => ExitCode::from(check.run(&disk)),
+        Command::Check(check) => ended(check.run(&disk, &clock).map(|()| 0)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
-        Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
+        Command::Link(link) => ended(link.run(&disk, &clock)),
         Command::Domain(domain) => ended(domain.run(&disk, &clock)),
         Command::Journal(journal) => ended(journal.run(&disk)),
         Command::Store(store) => ended(store.run(&disk, &clock)),
@@ -67,7 +68,7 @@ fn ended(result: Result<u8, impl Display>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("waypost: {error}");
+            output::tell(format_args!("waypost: {error}"));
             ExitCode::from(2)
         }
     }

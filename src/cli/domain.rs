@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::door::{DoorError, NodeDoor, segment};
+use super::output;
 use super::place::{PlaceArgs, PlaceError};
 use super::registrar::{Own, OwnError};
 use super::table;
@@ -167,7 +168,7 @@ impl DomainArgs {
                     if batch.len() == BATCH {
                         count.add(&registrar.ask(&Asked::Add(&batch))?);
                         batch.clear();
-                        eprintln!("{} names so far", count.sum());
+                        output::tell(format_args!("{} names so far", count.sum()));
                     }
                 }
                 if !batch.is_empty() {

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use thiserror::Error;
 
 use super::door::NodeDoor;
+use super::output;
 use super::place::{PlaceArgs, PlaceError};
 use super::registrar::{Own, OwnError};
 use crate::clock::Clock;
@@ -68,9 +69,9 @@ impl StoreArgs {
                 let exported = own.runtime.block_on(export(&own.store, &mut out));
                 let (records, damaged) = exported.map_err(StoreCommandError::Export)?;
                 out.flush().map_err(StoreCommandError::Export)?;
-                eprintln!("{records} records");
+                output::tell(format_args!("{records} records"));
                 for name in &damaged {
-                    eprintln!("damaged, and left out: {name}");
+                    output::tell(format_args!("damaged, and left out: {name}"));
                 }
                 Ok(u8::from(!damaged.is_empty()))
             }
@@ -79,11 +80,14 @@ impl StoreArgs {
                 let told = |so_far: &Imported| {
                     let sum = so_far.put + so_far.left;
                     if sum.is_multiple_of(100_000) {
-                        eprintln!("{sum} records so far");
+                        output::tell(format_args!("{sum} records so far"));
                     }
                 };
                 let imported = own.runtime.block_on(import(&own.store, text, told))?;
-                eprintln!("{} records put, {} left as they were", imported.put, imported.left);
+                output::tell(format_args!(
+                    "{} records put, {} left as they were",
+                    imported.put, imported.left
+                ));
                 Ok(u8::from(imported.left > 0))
             }
         }

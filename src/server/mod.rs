@@ -3,6 +3,8 @@
 //! `serve` and `dev` are one node with different settings; what `dev` adds is in [`Extras`].
 
 mod build;
+mod claim;
+mod examine;
 mod feed;
 mod hostnames;
 mod keys;
@@ -11,5 +13,6 @@ mod reactors;
 mod transitions;
 
 pub use build::ServeError;
+pub use examine::{Objection, examine};
 pub use feed::EachEvent;
 pub use node::{Ended, Extras, MakeSample, Running, World, serve};

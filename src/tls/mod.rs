@@ -7,6 +7,7 @@
 mod authority;
 mod certificates;
 mod config;
+mod examine;
 mod files;
 mod names;
 mod protocol;
@@ -19,6 +20,7 @@ mod verify;
 pub use authority::{AuthorityError, ThrowawayAuthority};
 pub use certificates::{Certificates, Miss, StartError};
 pub use config::{CertificateFiles, Config, Version};
+pub use examine::examine;
 pub use files::FilesError;
 pub use names::Names;
 pub use single::single;

@@ -176,9 +176,4 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Whether the long forms are wanted.
-pub fn is_long() -> bool {
-    std::env::var("WAYPOST_LONG").is_ok_and(|value| value == "1")
-}
-
 const PATIENCE: Duration = Duration::from_secs(30);
