@@ -32,35 +32,36 @@ fn a_million_domains_are_imported_survive_a_kill_and_cost_no_scan_and_little_mem
     let file = folder.path().join("names.txt");
     let mut out = BufWriter::new(fs::File::create(&file).unwrap());
     for number in 0..names() {
-        writeln!(
-            out,
-            "trk.customer-{number:07}.example sending=customer-{number:07}.example account={number}"
-        )
-        .unwrap();
+        let customer = format!("customer-{number:07}.example");
+        writeln!(out, "trk.{customer} sending={customer} account={number}").unwrap();
     }
     out.flush().unwrap();
     let domains = format!("poll_rate = 5\nfiles = [{file:?}]\n");
     let mut customers = Customers::start("registered", &domains);
+    import(&customers);
+    kill_and_serve_again(&mut customers);
+    list(&customers);
+}
+
+fn import(customers: &Customers) {
     let begun = Instant::now();
-    let all = format!("waypost_domains{{state=\"new\"}} {}", names());
     let patience = Duration::from_secs(if is_long() { 900 } else { 60 });
     while !customers.node.told().contains("names were read") {
         assert!(begun.elapsed() < patience, "{}", customers.node.told());
         std::thread::sleep(Duration::from_millis(20));
     }
     let took = begun.elapsed().as_secs_f64();
+    println!("{} names imported at {:.0} a second", names(), names() as f64 / took);
+    let all = format!("waypost_domains{{state=\"new\"}} {}", names());
     customers::eventually("they are counted", || {
         customers.node.ask_admin("/metrics").1.contains(&all).then_some(())
     });
-    println!("{} names imported at {:.0} a second", names(), names() as f64 / took);
     let seen = customers.node.data().join("names.seen");
     customers::eventually("it is remembered that they were read", || seen.exists().then_some(()));
-    println!(
-        "{} kB resident, {} kB at most",
-        memory(customers.node.process(), "VmRSS"),
-        memory(customers.node.process(), "VmHWM")
-    );
+    println!("{} kB resident at most", memory(customers.node.process(), "VmHWM"));
+}
 
+fn kill_and_serve_again(customers: &mut Customers) {
     customers.node.kill();
     // What the system remembers of the file is forgotten too.
     let store = fs::File::open(customers.node.data().join("store.redb")).unwrap();
@@ -82,8 +83,10 @@ fn a_million_domains_are_imported_survive_a_kill_and_cost_no_scan_and_little_mem
     let resident = memory(customers.node.process(), "VmRSS");
     println!("{resident} kB resident");
     assert!(resident < 300_000, "{resident} kB");
+}
 
-    // The list comes in pages: its first line is there long before its last.
+/// The list comes in pages: its first line is there long before its last.
+fn list(customers: &Customers) {
     let begun = Instant::now();
     let mut list = Command::new(env!("CARGO_BIN_EXE_waypost"))
         .args(["domain", "list", "--config"])
