@@ -43,7 +43,8 @@ impl Server {
             Kind::Bare => bare::start(identity),
             Kind::Nginx => {
                 let (chain, key) = (&identity.chain, &identity.key);
-                let site = Site { host: HOST, destination: DESTINATION, chain, key };
+                let workers = "worker_processes 2;";
+                let site = Site { host: HOST, destination: DESTINATION, chain, key, workers };
                 let Nginx { child, address } = Nginx::start(&site, folder)?;
                 Ok(Self::new(Kind::Nginx, child, address, "/c/offer".to_owned()))
             }
