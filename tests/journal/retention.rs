@@ -111,11 +111,14 @@ fn age_is_kept_on_the_clock_and_a_clock_that_steps_deletes_nothing() {
     assert!(count(&disk) < before);
 }
 
+/// Leaves something behind that retention cannot read.
+type Leave = fn(&CrashDisk, &Hand);
+
 /// Named by what broke: one segment that retention could not read kept all behind it, and at the
 /// bound every event was refused.
 #[test]
 fn segments_that_were_left_over_stop_no_retention() {
-    let leave: [(&str, fn(&CrashDisk, &Hand)); 5] = [
+    let leave: [(&str, Leave); 5] = [
         ("a prepared segment of another length", |_, _| {}),
         ("a segment that was being filled", |disk, hand| {
             disk.damage(&hand.segment(4), |bytes| bytes.truncate(700));
