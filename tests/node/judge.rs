@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use waypost::clock::Timestamp;
 
-use super::account::{Span, account_for, milliseconds};
+use super::account::{Span, account_for};
 use super::click::Click;
 use super::mailing::Mailing;
 use super::traces::Exceptions;
@@ -208,7 +208,7 @@ impl<'a> Hearing<'a> {
         }
         let strays = account_for(&unfound, exceptions, &ids, &mut verdict);
         if !judge.is_among_others {
-            for id in strays.into_iter().filter(|id| milliseconds(id) <= until.micros() / 1_000) {
+            for id in strays {
                 verdict.spurious("traced, and nobody asked for it", &id.to_string());
             }
         }
