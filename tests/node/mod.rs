@@ -23,6 +23,7 @@ mod process;
 mod product;
 mod random;
 mod raw;
+mod requests;
 mod speed;
 mod traces;
 mod traffic;
