@@ -1,6 +1,6 @@
 //! The journal as one thing: opened, appended to, read, closed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -196,13 +196,11 @@ impl Journal {
             refused,
             steady: Steady::new(clock.now(), clock.wall()),
             found: BTreeMap::new(),
-            trimmed: BTreeSet::new(),
         };
         let keeper = Keeper {
             wanted: asked,
             ready,
-            asked: first,
-            unfinished: plan.repeat.map_or(first, |repeat| repeat.number),
+            current: plan.repeat.map_or(first, |repeat| repeat.number),
             start: plan.next_sequence,
             sweeper,
         };
@@ -223,7 +221,7 @@ impl Journal {
             spare: Spare { wanted, ready: prepared, asked: first, is_ahead: false, arrived: None },
             measures,
             degraded,
-            failures: 0,
+            is_failing: false,
         };
         driver.step(Event::Batch(batch));
         Ok(Crew { driver, keeper, own })
