@@ -140,6 +140,7 @@ impl Writer {
             let made = catch_unwind(AssertUnwindSafe(|| self.transact(database, batch)));
             let took = self.clock.now().saturating_duration_since(begun);
             self.tools.measures.commit_seconds.observe(took.as_secs_f64());
+            self.tools.measures.weigh(database);
             if !made.unwrap_or(false) {
                 self.tools.measures.failures.inc();
                 self.tools.measures.degraded.begin(REASON);
