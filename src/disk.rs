@@ -79,6 +79,28 @@ impl dyn Disk {
     }
 }
 
+/// A file that is read from its beginning on, a buffer at a time.
+#[derive(Debug)]
+pub struct Reading {
+    file: Box<dyn DiskFile>,
+    at: u64,
+}
+
+impl Reading {
+    /// Begins to read a file.
+    pub fn begin(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
+        Ok(Self { file: disk.open(path, Access::Read)?, at: 0 })
+    }
+}
+
+impl io::Read for Reading {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(into, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 /// The directory that holds a name.
 fn parent(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
