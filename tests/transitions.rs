@@ -30,10 +30,7 @@ impl Doom {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let Ok(child) = started else {
-            println!("SKIPPED strace cannot be started");
-            return None;
-        };
+        let child = started.map_err(|error| customers::missing("strace", &error)).ok()?;
         let doom = Self(child);
         eventually("strace holds every thread", || is_held(process).then_some(()));
         Some(doom)

@@ -68,6 +68,23 @@ impl Looker {
         Sight { finding, chain, servers }
     }
 
+    /// What was seen of a name that only a visit could bring in, with what is beside it: under a
+    /// wildcard that leads to us nobody can tell which names are meant.
+    pub(super) async fn beside(&self, name: &Hostname, sight: Sight) -> Sight {
+        let leads_here = matches!(
+            sight.finding,
+            Finding::Target | Finding::Forbidden { .. } | Finding::Flattened(_)
+        );
+        let sibling = sibling(name, &unpublished());
+        let (true, Some(sibling)) = (leads_here, sibling) else { return sight };
+        let finding = match self.is_wild(&sibling, &sight.finding).await {
+            Ok(false) => return sight,
+            Ok(true) => Finding::Wildcard,
+            Err(failure) => Finding::Failed(Name::from(&sibling), failure),
+        };
+        Sight { finding, ..sight }
+    }
+
     /// Whether a name that nobody published leads somewhere too, as the one beside it does: then a
     /// wildcard does.
     pub(super) async fn is_wild(
@@ -223,6 +240,17 @@ pub fn registrable(name: &Hostname) -> (&str, usize) {
     let below = text.len().saturating_sub(domain.len());
     let labels = text.get(..below).unwrap_or_default().split('.').filter(|l| !l.is_empty()).count();
     (domain, labels)
+}
+
+/// A label that nobody published.
+pub(super) fn unpublished() -> String {
+    format!("waypost-{}", uuid::Uuid::new_v4().simple())
+}
+
+/// The name beside another with a label of its own; `None` when it would be too long, or none.
+pub(super) fn sibling(name: &Hostname, label: &str) -> Option<Hostname> {
+    let (_, parent) = name.as_str().split_once('.')?;
+    Hostname::parse(&format!("{label}.{parent}")).ok()
 }
 
 /// How names are proven, as CAA records call it (RFC 8657 §4).
