@@ -144,6 +144,14 @@ fn a_failure_changes_no_state_and_says_what_failed() {
         assert_eq!((&after["state"], &after["trouble"]), (&before["state"], &Value::Null));
         assert_eq!(count(), 1, "no event tells of a failure");
     }
+    // Of a name that has the target's addresses half of them say too little; of another enough.
+    for (label, code, state) in [("flat", 3, "new"), ("proxied", 1, "misdirected")] {
+        let name = format!("{label}.example.test");
+        customers.add(&name);
+        customers.dns.fault(&name, Fault::NoIpv6);
+        let (told, report) = customers.check(&name);
+        assert_eq!((told, &report["state"]), (code, &json!(state)), "{report:#}");
+    }
     // A CAA question that fails before a set is found is a failure too.
     let name = "trk.silent.example.test";
     customers.dns.add(name, cname(TARGET));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Config, Finding, ServerView, Sight};
 use crate::dns::{
-    Answer, CaaSet, Data, End, Failure, Issuer, Kind, Lookup, Name, Question, Reply, ServerReply,
-    Verdict, ZoneReply,
+    Answer, CaaSet, Data, End, Failure, Issuer, Kind, Lookup, Name, Question, Record, Reply,
+    ServerReply, Verdict, ZoneReply,
 };
 use crate::hostname::Hostname;
 
@@ -169,18 +169,43 @@ impl Looker {
         })
     }
 
-    /// A name without a CNAME: compares its addresses with the target's.
+    /// A name without a CNAME: compares its addresses with the target's. One that is not the
+    /// target's says enough; that all are must be known of both kinds.
     async fn unaliased(&self, name: &Name) -> Result<Finding, (Name, Failure)> {
-        let addresses = async |of: &Name| {
-            self.lookup.addresses(of).await.map_err(|failure| (of.clone(), failure))
-        };
-        let own: Vec<IpAddr> = addresses(name).await?;
-        if own.is_empty() {
-            return Ok(Finding::NoCname);
+        let (mut own, mut failed, mut is_foreign) = (Vec::new(), None, false);
+        for kind in [Kind::A, Kind::Aaaa] {
+            let found = match self.addresses(name, kind).await {
+                Ok(found) if found.is_empty() => continue,
+                Ok(found) => found,
+                Err(failure) => {
+                    failed.get_or_insert((name.clone(), failure));
+                    continue;
+                }
+            };
+            match self.addresses(&self.target, kind).await {
+                Ok(targets) => is_foreign |= found.iter().any(|one| !targets.contains(one)),
+                Err(failure) => {
+                    failed.get_or_insert((self.target.clone(), failure));
+                }
+            }
+            own.extend(found);
         }
-        let targets = addresses(&self.target).await?;
-        let is_flattened = own.iter().all(|address| targets.contains(address));
-        Ok(if is_flattened { Finding::Flattened(own) } else { Finding::Addresses(own) })
+        match failed {
+            _ if is_foreign => Ok(Finding::Addresses(own)),
+            Some(failed) => Err(failed),
+            None if own.is_empty() => Ok(Finding::NoCname),
+            None => Ok(Finding::Flattened(own)),
+        }
+    }
+
+    async fn addresses(&self, name: &Name, kind: Kind) -> Result<Vec<IpAddr>, Failure> {
+        let reply = self.lookup.ask(&Question::new(name, kind)).await?;
+        let address = |record: &Record| match record.data {
+            Data::A(address) => Some(IpAddr::from(address)),
+            Data::Aaaa(address) => Some(IpAddr::from(address)),
+            _ => None,
+        };
+        Ok(reply.records().iter().filter_map(address).collect())
     }
 
     /// Whether the authorities may certify a name that leads to the target.

@@ -53,6 +53,8 @@ pub enum Fault {
     Drop,
     /// FORMERR to a question with EDNS, as old servers give.
     NoEdns,
+    /// SERVFAIL to questions for IPv6 addresses, as some balancers give.
+    NoIpv6,
     /// Bytes that are no message come.
     Garbage,
     /// The server says to ask others.
@@ -207,6 +209,8 @@ impl Face {
                 Fault::Garbage => return Some([&bytes[..2], &[0x81; 9]].concat()),
                 Fault::NoEdns if request.edns.is_none() => None,
                 Fault::NoEdns => Some(bare(&request, ResponseCode::FormErr)),
+                Fault::NoIpv6 if !asks_for(&request, Kind::AAAA) => None,
+                Fault::NoIpv6 => Some(bare(&request, ResponseCode::ServFail)),
                 Fault::Lame => Some(referral(&request)),
                 Fault::Refuse => Some(bare(&request, ResponseCode::Refused)),
                 Fault::ServFail => Some(bare(&request, ResponseCode::ServFail)),
@@ -217,6 +221,10 @@ impl Face {
         let ours = || answer_of(self, &request);
         answer.unwrap_or_else(ours).to_vec().ok()
     }
+}
+
+fn asks_for(request: &Message, kind: Kind) -> bool {
+    request.queries.first().is_some_and(|query| query.query_type() == kind)
 }
 
 fn answer_of(face: &Face, request: &Message) -> Message {
