@@ -12,7 +12,7 @@ mod small_disk;
 use std::fs;
 
 use customers::{Customers, TARGET, eventually};
-use dns::{Fault, a, caa, cname, txt};
+use dns::{Fault, Kind, a, caa, cname, txt};
 use jsonschema::Validator;
 use node::Ran;
 use serde_json::{Value, json};
@@ -148,7 +148,7 @@ fn a_failure_changes_no_state_and_says_what_failed() {
     for (label, code, state) in [("flat", 3, "new"), ("proxied", 1, "misdirected")] {
         let name = format!("{label}.example.test");
         customers.add(&name);
-        customers.dns.fault(&name, Fault::NoIpv6);
+        customers.dns.fault(&name, Fault::ServFailFor(Kind::AAAA));
         let (told, report) = customers.check(&name);
         assert_eq!((told, &report["state"]), (code, &json!(state)), "{report:#}");
     }
@@ -156,7 +156,7 @@ fn a_failure_changes_no_state_and_says_what_failed() {
     let name = "trk.silent.example.test";
     customers.dns.add(name, cname(TARGET));
     customers.add(name);
-    customers.dns.fault("silent.example.test", Fault::ServFail);
+    customers.dns.fault("silent.example.test", Fault::ServFailFor(Kind::CAA));
     let (code, report) = customers.check(name);
     assert_eq!((code, &report["state"]), (3, &json!("new")), "{report:#}");
 }

@@ -53,8 +53,6 @@ pub enum Fault {
     Drop,
     /// FORMERR to a question with EDNS, as old servers give.
     NoEdns,
-    /// SERVFAIL to questions for IPv6 addresses, as some balancers give.
-    NoIpv6,
     /// Bytes that are no message come.
     Garbage,
     /// The server says to ask others.
@@ -63,6 +61,8 @@ pub enum Fault {
     Refuse,
     /// SERVFAIL.
     ServFail,
+    /// SERVFAIL to questions of one kind, as servers give that do not know it.
+    ServFailFor(Kind),
     /// Over UDP nothing fits.
     Truncate,
 }
@@ -209,11 +209,12 @@ impl Face {
                 Fault::Garbage => return Some([&bytes[..2], &[0x81; 9]].concat()),
                 Fault::NoEdns if request.edns.is_none() => None,
                 Fault::NoEdns => Some(bare(&request, ResponseCode::FormErr)),
-                Fault::NoIpv6 if !asks_for(&request, Kind::AAAA) => None,
-                Fault::NoIpv6 => Some(bare(&request, ResponseCode::ServFail)),
                 Fault::Lame => Some(referral(&request)),
                 Fault::Refuse => Some(bare(&request, ResponseCode::Refused)),
-                Fault::ServFail => Some(bare(&request, ResponseCode::ServFail)),
+                Fault::ServFailFor(kind) if !asks_for(&request, kind) => None,
+                Fault::ServFail | Fault::ServFailFor(_) => {
+                    Some(bare(&request, ResponseCode::ServFail))
+                }
                 Fault::Truncate if is_tcp => None,
                 Fault::Truncate => Some(truncated(&request)),
             };
