@@ -178,14 +178,14 @@ impl Looker {
                 Ok(found) if found.is_empty() => continue,
                 Ok(found) => found,
                 Err(failure) => {
-                    failed.get_or_insert((name.clone(), failure));
+                    failed.get_or_insert_with(|| (name.clone(), failure));
                     continue;
                 }
             };
             match self.addresses(&self.target, kind).await {
                 Ok(targets) => is_foreign |= found.iter().any(|one| !targets.contains(one)),
                 Err(failure) => {
-                    failed.get_or_insert((self.target.clone(), failure));
+                    failed.get_or_insert_with(|| (self.target.clone(), failure));
                 }
             }
             own.extend(found);
