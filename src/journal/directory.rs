@@ -92,8 +92,8 @@ pub(super) struct Held {
     _lock: DiskLock,
 }
 
-/// Takes the lock of every directory that is free. The newest of them, or a new one, is to be
-/// written; the others belonged to processes that are gone.
+/// Takes the lock of every directory that is free. The newest of them that can be gone on with,
+/// or a new one, is to be written; the others belonged to processes that are gone.
 pub(super) fn hold(
     disk: &dyn Disk,
     folder: &Path,
@@ -111,7 +111,13 @@ pub(super) fn hold(
             free.push(Held { id, path, _lock: lock });
         }
     }
-    let own = match free.pop() {
+    let mut own = None;
+    for at in (0..free.len()).rev() {
+        if own.is_none() && can_go_on(disk, &free[at])? {
+            own = Some(free.remove(at));
+        }
+    }
+    let own = match own {
         Some(own) => own,
         // Two processes that start in the same microsecond are told apart by the lock.
         None => make(disk, folder, wall.micros().max(newest + 1))?,
@@ -120,6 +126,15 @@ pub(super) fn hold(
     disk.sync_directory(&own.path)?;
     disk.sync_directory(folder)?;
     Ok((own, free))
+}
+
+/// Whether what a directory holds tells which sequences and numbers were given in it: where all
+/// of it was deleted, or another version wrote, nobody knows.
+fn can_go_on(disk: &dyn Disk, held: &Held) -> io::Result<bool> {
+    let files = segments(disk, held.id, &held.path)?;
+    let is_known = files.iter().all(|file| file.header != Err(HeaderFault::Unknown));
+    let is_whole = files.first().is_some_and(|first| first.number == 1);
+    Ok(is_known && (is_whole || files.iter().any(SegmentFile::may_hold_frames)))
 }
 
 /// Puts the names of all folders down to this one on stable storage, whoever made them.

@@ -1,6 +1,6 @@
 //! The journal as one thing: opened, appended to, read, closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -196,11 +196,13 @@ impl Journal {
             refused,
             steady: Steady::new(clock.now(), clock.wall()),
             found: BTreeMap::new(),
+            trimmed: BTreeSet::new(),
         };
         let keeper = Keeper {
             wanted: asked,
             ready,
-            current: plan.repeat.map_or(first, |repeat| repeat.number),
+            asked: first,
+            unfinished: plan.repeat.map_or(first, |repeat| repeat.number),
             start: plan.next_sequence,
             sweeper,
         };

@@ -191,6 +191,20 @@ pub(super) fn end(disk: &dyn Disk, id: DirectoryId, file: &SegmentFile) -> io::R
     }
 }
 
+/// Where nothing but zeros begins; none when something else stands behind the last frame.
+pub(super) fn blank_from(
+    disk: &dyn Disk,
+    id: DirectoryId,
+    file: &SegmentFile,
+) -> io::Result<Option<u64>> {
+    let mut scan = open(disk, id, file, Unreadable::Fails)?;
+    loop {
+        if let Found::End { at, is_clean } = scan.step()? {
+            return Ok(is_clean.then_some(at));
+        }
+    }
+}
+
 fn open(
     disk: &dyn Disk,
     id: DirectoryId,

@@ -1,6 +1,6 @@
 //! Deletes what [retention](super::retention) names, and nothing that is not surely ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::retention::{self, Bounds, Candidate, Standing, Steady};
 use super::salvage;
 use super::segment::{Header, HeaderFault};
 use crate::clock::{Clock, Timestamp};
-use crate::disk::Disk;
+use crate::disk::{Access, BLOCK, Disk};
 
 /// Looks after all directories of a process.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Sweeper {
     pub(super) steady: Steady,
     /// The first sequence that was found in each segment whose header tells none.
     pub(super) found: BTreeMap<(DirectoryId, u64), Option<u64>>,
+    /// Segments that were looked at for room at their end.
+    pub(super) trimmed: BTreeSet<(DirectoryId, u64)>,
 }
 
 /// A segment that is not written any more.
@@ -80,7 +82,11 @@ impl Sweeper {
         let verdict = retention::decide(&candidates, other, self.bounds(), self.clock.wall());
         self.measures.kept.set(verdict.kept);
         self.queue.set_full(verdict.is_full);
-        verdict.delete.into_iter().try_for_each(|index| self.delete(&left[index]))
+        for index in &verdict.delete {
+            self.delete(&left[*index])?;
+        }
+        let kept = left.iter().enumerate().filter(|(index, _)| !verdict.delete.contains(index));
+        kept.map(|(_, left)| left).try_for_each(|left| self.trim(left))
     }
 
     fn bounds(&mut self) -> Bounds {
@@ -131,8 +137,13 @@ impl Sweeper {
             let is_blank = file.header == Err(HeaderFault::Blank)
                 && directory::is_blank(&*self.disk, &file.path)?;
             // What is not blank and holds no frame of ours may be anybody's.
-            return Ok(if is_blank { Standing::Unused } else { Standing::Strange });
+            return Ok(if is_blank { Standing::Spent } else { Standing::Strange });
         };
+        let repeats =
+            |next: &Header| (1..=file.number).contains(&next.predecessor) && next.first <= first;
+        if next.as_ref().is_some_and(repeats) {
+            return Ok(Standing::Spent);
+        }
         let Some(needed) = needed else { return Ok(Standing::Free) };
         let end = match next {
             Some(next) => next.first,
@@ -150,6 +161,23 @@ impl Sweeper {
             (None, 0) => self.clock.wall(),
             (None, modified) => Timestamp::from_micros(modified),
         }
+    }
+
+    /// Gives back the room at the end of a segment that was left early, so that a process that is
+    /// restarted for ever does not fill the journal with segments of one frame each.
+    fn trim(&mut self, left: &Left<'_>) -> io::Result<()> {
+        let is_early = left.next.is_none_or(|next| next.predecessor != 0);
+        if left.first.is_none() || !is_early || !self.trimmed.insert((left.id, left.file.number)) {
+            return Ok(());
+        }
+        let Some(end) = salvage::blank_from(&*self.disk, left.id, &left.file)? else {
+            return Ok(());
+        };
+        let end = end.next_multiple_of(BLOCK as u64);
+        if end < left.file.bytes {
+            self.disk.open(&left.file.path, Access::Write)?.set_length(end)?;
+        }
+        Ok(())
     }
 
     fn delete(&self, left: &Left<'_>) -> io::Result<()> {

@@ -15,6 +15,7 @@ use crate::clock::Standing;
 use crate::disk::{CrashDisk, Lies};
 use crate::process::{FOLDER, body, config, frame};
 
+#[derive(Debug)]
 pub(crate) struct Hand {
     pub(crate) journal: Journal,
     pub(crate) crew: Crew,
