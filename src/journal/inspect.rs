@@ -17,6 +17,18 @@ use crate::disk::{Access, Disk};
 /// Reads every frame of a directory and says what is there. A tail that is not whole is not yet
 /// written, and no fault; nor is what a crash left unfinished, since nothing was said of it.
 pub fn inspect(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match look(disk, id, path) {
+            // Retention deleted a segment while we were looking: what is gone is no fault.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
+            report => return report,
+        }
+    }
+}
+
+fn look(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report> {
     let cursor = Cursor::open(Arc::clone(disk), path, id)?.position();
     let mut files = directory::segments(&**disk, id, path)?;
     directory::read_blanks(&**disk, &mut files)?;
@@ -209,3 +221,6 @@ impl Walk {
         }));
     }
 }
+
+/// Looks, each undone by retention, after which something else must be wrong.
+const TRIES: u32 = 20;
