@@ -39,7 +39,7 @@ enum Command {
         #[arg(long)]
         positions: bool,
     },
-    /// Show directories and segments: numbers, times, sizes.
+    /// Show directories and segments: numbers, times, sizes, and what verify says of them.
     Inspect {
         #[command(flatten)]
         place: PlaceArgs,
@@ -47,7 +47,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Read every frame; exit 1 when something cannot be read.
+    /// Read every frame, and say what is damaged, refused or lost.
+    ///
+    /// A tail that is not whole is not yet written, since a node may be writing: that and what a
+    /// crash left unfinished are told as notes and are no fault.
+    #[command(after_help = VERIFY_STATUS)]
     Verify {
         #[command(flatten)]
         place: PlaceArgs,
@@ -87,8 +91,13 @@ pub(super) enum JournalError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// `--from` names a directory that is not there.
-    #[error("--from: the journal has no directory {0}")]
-    UnknownDirectory(DirectoryId),
+    #[error("--from: the journal has no directory {wanted}, only {}", listed(there))]
+    UnknownDirectory {
+        /// The one that was named.
+        wanted: DirectoryId,
+        /// Those that are there.
+        there: Vec<DirectoryId>,
+    },
 }
 
 impl JournalArgs {
@@ -134,17 +143,19 @@ fn cat(
 ) -> Result<u8, JournalError> {
     let mut directories = found(disk, folder)?;
     if let Some(from) = from {
-        if !directories.iter().any(|(id, _)| *id == from.directory) {
-            return Err(JournalError::UnknownDirectory(from.directory));
+        let there: Vec<_> = directories.iter().map(|(id, _)| *id).collect();
+        if !there.contains(&from.directory) {
+            return Err(JournalError::UnknownDirectory { wanted: from.directory, there });
         }
         directories.retain(|(id, _)| *id >= from.directory);
     }
-    let (mut skipped, mut printed) = (0, 0_u64);
+    let (mut skipped, mut refused, mut printed) = (0, 0, 0_u64);
     let last = directories.len() - 1;
     for (index, (id, path)) in directories.into_iter().enumerate() {
         let from = from.filter(|from| from.directory == id).map_or(1, |from| from.sequence);
         let mut reader = Reader::outside(Arc::clone(disk), id, &path, from);
-        let mut first = None;
+        // What retention deleted before the first kept frame is no damage.
+        let mut deleted = None;
         loop {
             while let Some(stored) = reader.read()? {
                 let sequence = stored.sequence;
@@ -153,23 +164,27 @@ fn cat(
                 }
                 out.write_all(stored.frame.body)?;
                 out.write_all(b"\n")?;
-                first.get_or_insert(sequence);
                 printed += 1;
+                deleted.get_or_insert_with(|| reader.skipped());
             }
-            if !(follow && index == last) {
+            let is_over = !(follow && index == last);
+            if is_over && !reader.is_in_doubt() {
                 break;
             }
             out.flush()?;
             std::thread::sleep(FOLLOW_EVERY);
         }
-        // What retention deleted before the first kept frame is no damage.
-        skipped += reader.skipped() - first.map_or(0, |first| first - from);
+        skipped += reader.skipped() - deleted.unwrap_or_else(|| reader.skipped());
+        refused += reader.refused();
     }
     out.flush()?;
     if skipped > 0 {
-        output::tell(format_args!(
-            "{skipped} damaged events were skipped: see `waypost journal verify`"
-        ));
+        let skipped = output::counted(skipped, "damaged event");
+        output::tell(format_args!("{skipped} skipped: see `waypost journal verify`"));
+    }
+    if refused > 0 {
+        let refused = output::counted(refused, "segment");
+        output::tell(format_args!("{refused} refused: see `waypost journal verify`"));
     }
     if let Some(from) = from.filter(|_| printed == 0) {
         output::tell(format_args!("there is no event from {from} on"));
@@ -207,22 +222,40 @@ fn show(
 
 fn verdict(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
     for report in reports {
-        for fault in &report.faults {
-            writeln!(out, "{}: {fault}", report.directory)?;
-        }
+        remarks(report, &format!("{}: ", report.directory), out)?;
     }
-    let frames = reports.iter().map(|report| report.frames).sum::<u64>();
-    let segments = reports.iter().map(|report| report.segments.len()).sum::<usize>();
-    let faults = reports.iter().map(|report| report.faults.len()).sum::<usize>();
-    let state = if faults == 0 { "all can be read".to_owned() } else { format!("{faults} faults") };
-    writeln!(out, "{frames} events in {segments} segments: {state}")
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    let frames = output::counted(sum(|report| report.frames), "event");
+    let segments = output::counted(sum(|report| report.segments.len() as u64), "segment");
+    let (faults, lost) = (sum(|report| report.faults.len() as u64), sum(|report| report.lost));
+    let state = match (faults, lost) {
+        (0, _) => "all can be read".to_owned(),
+        (_, 0) => format!("{}, no event lost", output::counted(faults, "fault")),
+        _ => {
+            format!("{}, {} lost", output::counted(faults, "fault"), output::counted(lost, "event"))
+        }
+    };
+    writeln!(out, "{frames} in {segments}: {state}")
+}
+
+/// What is wrong with a directory, then what looks odd and is not.
+fn remarks(report: &Report, before: &str, out: &mut impl Write) -> io::Result<()> {
+    for fault in &report.faults {
+        writeln!(out, "{before}fault: {fault}")?;
+    }
+    for note in &report.notes {
+        writeln!(out, "{before}note: {note}")?;
+    }
+    Ok(())
 }
 
 fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "directory {}  {} events  acknowledged before {}",
-        report.directory, report.frames, report.cursor
+        "directory {}  {}  acknowledged before {}",
+        report.directory,
+        output::counted(report.frames, "event"),
+        report.cursor
     )?;
     writeln!(
         out,
@@ -236,10 +269,7 @@ fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
         let (number, bytes, state) = (segment.number, segment.bytes, segment.condition.name());
         writeln!(out, "  {number:>10}  {bytes:>12}  {sequences:<24}  {from:<27}  {state}")?;
     }
-    for fault in &report.faults {
-        writeln!(out, "  fault: {fault}")?;
-    }
-    Ok(())
+    remarks(report, "  ", out)
 }
 
 /// Stands where there is nothing to show.
@@ -259,6 +289,7 @@ fn object(report: &Report) -> Value {
             "to": segment.times.map(|(_, last)| last.to_string()),
             "events": segment.frames,
             "predecessor": segment.predecessor,
+            "unfinished_from": segment.unfinished,
         })
     });
     json!({
@@ -272,4 +303,11 @@ fn object(report: &Report) -> Value {
     })
 }
 
+fn listed(directories: &[DirectoryId]) -> String {
+    let texts: Vec<_> = directories.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+const VERIFY_STATUS: &str = "Exit status: 0 when all can be read, 1 when something is damaged, \
+                             refused or lost, 2 when the journal could not be looked at.";
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);

@@ -26,6 +26,7 @@ pub struct Cursor {
     path: PathBuf,
     directory: DirectoryId,
     position: u64,
+    is_damaged: bool,
 }
 
 impl Cursor {
@@ -37,15 +38,13 @@ impl Cursor {
                 // One more than a cursor has, so that one that is too long is seen.
                 let mut bytes = [0; LENGTH + 1];
                 let count = file.read_at(&mut bytes, 0)?;
-                decode(&bytes[..count], directory).unwrap_or_else(|| {
-                    tracing::warn!(%directory, "the journal's cursor is damaged: starting over");
-                    FIRST
-                })
+                decode(&bytes[..count], directory)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => FIRST,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(FIRST),
             Err(error) => return Err(error),
         };
-        Ok(Self { disk, path, directory, position })
+        let is_damaged = position.is_none();
+        Ok(Self { disk, path, directory, position: position.unwrap_or(FIRST), is_damaged })
     }
 
     /// Puts the position on stable storage. A position before the present one is ignored: what
@@ -57,6 +56,11 @@ impl Cursor {
         self.disk.write_whole(&self.path, &encode(self.directory, position))?;
         self.position = position;
         Ok(())
+    }
+
+    /// Whether the file was there and could not be understood, so that it reads as the beginning.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
     }
 
     /// The first sequence that is not acknowledged.

@@ -67,7 +67,8 @@ impl FromStr for Position {
 /// A text that is no position.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "{0:?} is no journal position, expected <directory id>:<sequence> such as 0006471dcf1a2b3c:1"
+    "{0:?} is no journal position, expected <directory id>:<sequence> such as \
+     0006471dcf1a2b3c:1, the first"
 )]
 pub struct PositionError(String);
 

@@ -29,7 +29,7 @@ pub fn inspect(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result
 }
 
 fn look(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report> {
-    let cursor = Cursor::open(Arc::clone(disk), path, id)?.position();
+    let cursor = Cursor::open(Arc::clone(disk), path, id)?;
     let mut files = directory::segments(&**disk, id, path)?;
     directory::read_blanks(&**disk, &mut files)?;
     let mut walk = Walk { directory: id, ..Walk::default() };
@@ -42,6 +42,10 @@ fn look(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report
         walk.condition(report, &files[index + 1..]);
     }
     walk.settle();
+    if cursor.is_damaged() {
+        walk.notes.push(Note::Cursor);
+    }
+    let cursor = cursor.position();
     let Walk { faults, notes, frames, lost, .. } = walk;
     Ok(Report { directory: id, cursor, segments, frames, lost, faults, notes })
 }

@@ -74,6 +74,10 @@ impl Journal {
         let wrong = |source| OpenError { folder: folder.clone(), source };
         let (own, adopted) = directory::hold(&*disk, &folder, clock.wall()).map_err(wrong)?;
         let cursor = Cursor::open(Arc::clone(&disk), &own.path, own.id).map_err(wrong)?;
+        if cursor.is_damaged() {
+            let directory = own.id;
+            tracing::warn!(%directory, "the journal's cursor is damaged: starting over");
+        }
         let cursor = cursor.position();
         let salvage = Salvage::read(&*disk, &own, config.segment, cursor).map_err(wrong)?;
         let measures = Measures::new(metrics);

@@ -75,7 +75,8 @@
 //! memory, since what is written once and read seldom need not be copied there; the last block
 //! is written again with what follows, beginning with the same bytes. The keeper thread ([`keeper`]) prepares the
 //! next segment and deletes what retention names. A [`Reader`] has its own descriptor and reads
-//! below the durable position only.
+//! below the durable position only. A [watch] looks at the queue and tells while the disk does not
+//! keep up: a thread that the disk holds cannot.
 //!
 //! # After a crash
 //!

@@ -115,7 +115,8 @@ fn age_is_kept_on_the_clock_and_a_clock_that_steps_deletes_nothing() {
 /// bound every event was refused.
 #[test]
 fn segments_that_were_left_over_stop_no_retention() {
-    let leave: [(&str, fn(&CrashDisk, &Hand)); 5] = [
+    type Leave = fn(&CrashDisk, &Hand);
+    let leave: [(&str, Leave); 5] = [
         ("a prepared segment of another length", |_, _| {}),
         ("a segment that was being filled", |disk, hand| {
             disk.damage(&hand.segment(4), |bytes| bytes.truncate(700));
