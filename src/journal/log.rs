@@ -107,7 +107,7 @@ impl Journal {
     pub fn reader(&self, from: u64) -> Reader {
         let queue = Arc::clone(&self.queue);
         let limit = Box::new(move || queue.durable());
-        Reader::new(Arc::clone(&self.disk), self.directory, &self.path, from, limit)
+        Reader::new(Arc::clone(&self.disk), self.directory, &self.path, from, Some(limit))
     }
 
     /// Resolves when more has become durable than `position`; at once when it has.
@@ -200,6 +200,7 @@ impl Journal {
             refused,
             steady: Steady::new(clock.now(), clock.wall()),
             found: BTreeMap::new(),
+            told: BTreeSet::new(),
             trimmed: BTreeSet::new(),
         };
         let keeper = Keeper {

@@ -27,8 +27,8 @@ pub struct Reader {
     path: PathBuf,
     /// The sequence of the next frame.
     next: u64,
-    /// The first sequence that may not be read yet.
-    limit: Box<dyn Fn() -> u64 + Send>,
+    /// The first sequence that may not be read yet; none outside the process that writes.
+    limit: Option<Box<dyn Fn() -> u64 + Send>>,
     open: Option<Open>,
     /// The number of the segment that was opened last.
     at: u64,
@@ -89,7 +89,7 @@ impl Reader {
     /// A reader of what another process writes, or wrote: a tail that is not whole is not yet
     /// written. Takes no lock.
     pub fn outside(disk: Arc<dyn Disk>, directory: DirectoryId, path: &Path, from: u64) -> Self {
-        Self::new(disk, directory, path, from, Box::new(|| u64::MAX))
+        Self::new(disk, directory, path, from, None)
     }
 
     pub(super) fn new(
@@ -97,7 +97,7 @@ impl Reader {
         directory: DirectoryId,
         path: &Path,
         from: u64,
-        limit: Box<dyn Fn() -> u64 + Send>,
+        limit: Option<Box<dyn Fn() -> u64 + Send>>,
     ) -> Self {
         Self {
             disk,
@@ -154,7 +154,7 @@ impl Reader {
     /// Moves to the next frame that is due, so that one step reads it; false when there is none
     /// yet.
     fn seek(&mut self) -> io::Result<bool> {
-        let limit = (self.limit)();
+        let limit = self.limit.as_ref().map_or(u64::MAX, |limit| limit());
         while self.next < limit {
             let Some(open) = &mut self.open else {
                 if self.open_next()? {
@@ -310,8 +310,11 @@ impl Reader {
     /// Lists the segments behind the open one.
     fn look(&mut self) -> io::Result<()> {
         let mut files = directory::segments(&*self.disk, self.directory, &self.path)?;
+        // Whoever writes knows that the last one which is blank is prepared.
+        let spare = files.last().filter(|_| self.limit.is_some()).map(|file| file.number);
         let is_blank = |file: &SegmentFile| {
-            file.header == Err(HeaderFault::Blank) && self.blank == Some(file.number)
+            let number = Some(file.number);
+            file.header == Err(HeaderFault::Blank) && (self.blank == number || spare == number)
         };
         files.retain(|file| file.number > self.at && !is_blank(file));
         directory::read_blanks(&*self.disk, &mut files)?;

@@ -36,6 +36,8 @@ pub(super) struct Sweeper {
     pub(super) steady: Steady,
     /// The first sequence that was found in each segment whose header tells none.
     pub(super) found: BTreeMap<(DirectoryId, u64), Option<u64>>,
+    /// Segments that are not understood, and of which that was told.
+    pub(super) told: BTreeSet<(DirectoryId, u64)>,
     /// Segments that were looked at for room at their end.
     pub(super) trimmed: BTreeSet<(DirectoryId, u64)>,
 }
@@ -77,8 +79,7 @@ impl Sweeper {
                 left.push(segment);
             }
         }
-        let strange = candidates.iter().filter(|of| of.standing == Standing::Strange).count();
-        self.measures.refused.set(strange as u64);
+        self.tell_strange(left.iter().zip(&candidates));
         let verdict = retention::decide(&candidates, other, self.bounds(), self.clock.wall());
         self.measures.kept.set(verdict.kept);
         self.queue.set_full(verdict.is_full);
@@ -87,6 +88,20 @@ impl Sweeper {
         }
         let kept = left.iter().enumerate().filter(|(index, _)| !verdict.delete.contains(index));
         kept.map(|(_, left)| left).try_for_each(|left| self.trim(left))
+    }
+
+    /// Counts what is not understood, and tells of each once.
+    fn tell_strange<'a>(&mut self, all: impl Iterator<Item = (&'a Left<'a>, &'a Candidate)>) {
+        let strange = all.filter(|(_, candidate)| candidate.standing == Standing::Strange);
+        let mut count = 0;
+        for (left, _) in strange {
+            count += 1;
+            if self.told.insert((left.id, left.file.number)) {
+                let path = left.file.path.display();
+                tracing::warn!(%path, "a segment is kept and not read: `waypost journal verify` tells why");
+            }
+        }
+        self.measures.refused.set(count);
     }
 
     fn bounds(&mut self) -> Bounds {
