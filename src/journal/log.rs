@@ -200,6 +200,7 @@ impl Journal {
             refused,
             steady: Steady::new(clock.now(), clock.wall()),
             found: BTreeMap::new(),
+            repeated: BTreeMap::new(),
             told: BTreeSet::new(),
             trimmed: BTreeSet::new(),
         };

@@ -8,6 +8,7 @@ use waypost::journal::{Config, Keep};
 use crate::clock::Standing;
 use crate::disk::{CrashDisk, Lies};
 use crate::hand::{Hand, Reading, inspect, read, seam, segment};
+use crate::layout::{self, Forged, Head};
 use crate::process::{config, faults};
 
 const SEGMENT: u64 = 2_000;
@@ -142,4 +143,43 @@ fn what_is_not_acknowledged_of_an_adopted_directory_is_never_deleted() {
     }
     assert_eq!(read(&seam(&disk), dead), Reading::default(), "its last segment too");
     assert_eq!(new.metric("deleted_frames_total"), 50);
+}
+
+/// Named by what broke: a segment went when the header of the next one said that it repeats it, of
+/// which a crash had left less.
+#[test]
+fn what_a_crash_left_goes_when_all_of_it_is_repeated_and_that_was_durable() {
+    let genuine = |sequence| Forged::genuine(sequence);
+    let other_bytes = Forged { body: b"other".to_vec(), ..genuine(2) };
+    let proof = |behind| Forged { behind, ..genuine(4) };
+    let whole = || vec![genuine(1), genuine(2), genuine(3)];
+    for (name, repeated, goes) in [
+        ("cut off", vec![genuine(1)], false),
+        ("with a hole", vec![genuine(1), genuine(3), proof(0)], false),
+        ("with other bytes", vec![genuine(1), other_bytes, genuine(3), proof(0)], false),
+        ("perhaps never synced", whole().into_iter().chain([proof(3)]).collect(), false),
+        ("whole and durable", whole().into_iter().chain([proof(0)]).collect(), true),
+    ] {
+        let disk = CrashDisk::new(Lies::default());
+        let mut old = Hand::start(&disk, &config(SEGMENT));
+        let other = Hand::start(&disk, &config(SEGMENT));
+        old.append_together(3);
+        let directory = old.journal.directory();
+        let (first, second) = (segment(directory, 1), segment(directory, 2));
+        old.kill();
+        other.kill();
+        let head = Head { directory, number: 2, first: 1, predecessor: 1 };
+        disk.delete(&second);
+        disk.place(&second, &layout::segment(head, &repeated, SEGMENT as usize));
+        let before = read(&seam(&disk), directory);
+        let mut new = Hand::start(&disk, &config(SEGMENT));
+        assert_eq!(new.journal.adopted().len(), 1, "{name}");
+        new.append(1);
+        new.look();
+        assert_eq!(!disk.paths().contains(&first), goes, "{name}");
+        assert!(disk.paths().contains(&second), "{name}");
+        let after = read(&seam(&disk), directory);
+        assert_eq!((&after.sequences, after.altered), (&before.sequences, 0), "{name}");
+        assert_eq!(new.metric("deleted_frames_total"), 0, "{name}: nothing is gone");
+    }
 }
