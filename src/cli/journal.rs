@@ -26,6 +26,7 @@ pub(super) struct JournalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print events as JSON lines, oldest first.
+    #[command(after_help = CAT_STATUS)]
     Cat {
         #[command(flatten)]
         place: PlaceArgs,
@@ -154,8 +155,6 @@ fn cat(
     for (index, (id, path)) in directories.into_iter().enumerate() {
         let from = from.filter(|from| from.directory == id).map_or(1, |from| from.sequence);
         let mut reader = Reader::outside(Arc::clone(disk), id, &path, from);
-        // What retention deleted before the first kept frame is no damage.
-        let mut deleted = None;
         loop {
             while let Some(stored) = reader.read()? {
                 let sequence = stored.sequence;
@@ -165,7 +164,6 @@ fn cat(
                 out.write_all(stored.frame.body)?;
                 out.write_all(b"\n")?;
                 printed += 1;
-                deleted.get_or_insert_with(|| reader.skipped());
             }
             let is_over = !(follow && index == last);
             if is_over && !reader.is_in_doubt() {
@@ -174,7 +172,8 @@ fn cat(
             out.flush()?;
             std::thread::sleep(FOLLOW_EVERY);
         }
-        skipped += reader.skipped() - deleted.unwrap_or_else(|| reader.skipped());
+        // What retention deleted before the first kept segment is no damage.
+        skipped += reader.skipped() - reader.deleted();
         refused += reader.refused();
     }
     out.flush()?;
@@ -189,7 +188,7 @@ fn cat(
     if let Some(from) = from.filter(|_| printed == 0) {
         output::tell(format_args!("there is no event from {from} on"));
     }
-    Ok(0)
+    Ok(u8::from(skipped + refused > 0))
 }
 
 fn show(
@@ -308,6 +307,8 @@ fn listed(directories: &[DirectoryId]) -> String {
     texts.join(", ")
 }
 
+const CAT_STATUS: &str = "Exit status: 0 when all that is kept was printed, 1 when some of it is \
+                          damaged or refused, 2 when the journal could not be looked at.";
 const VERIFY_STATUS: &str = "Exit status: 0 when all can be read, 1 when something is damaged, \
                              refused or lost, 2 when the journal could not be looked at.";
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);

@@ -41,7 +41,12 @@ pub struct Reader {
     doubt: Option<u64>,
     /// Sequences that were passed over, and may never have been durable.
     doubtful: BTreeSet<u64>,
+    /// Whether all that stood before the first segment behind was deleted.
+    is_cut: bool,
+    /// Whether nothing before the open segment is kept, and where that begins is not known.
+    begins_anywhere: bool,
     skipped: u64,
+    deleted: u64,
     refused: u64,
 }
 
@@ -112,7 +117,10 @@ impl Reader {
             blank: None,
             doubt: None,
             doubtful: BTreeSet::new(),
+            is_cut: false,
+            begins_anywhere: false,
             skipped: 0,
+            deleted: 0,
             refused: 0,
         }
     }
@@ -144,6 +152,12 @@ impl Reader {
     /// Frames that were durable and were skipped, since they are damaged or were deleted.
     pub fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// Those of the skipped ones that stood before the first segment that is kept: retention
+    /// deleted them.
+    pub fn deleted(&self) -> u64 {
+        self.deleted
     }
 
     /// Segments that were not read, since they contradict earlier ones.
@@ -254,6 +268,9 @@ impl Reader {
 
     /// Counts what is missing before what was met, and makes that the next.
     fn pass_to(&mut self, met: Met) {
+        if std::mem::take(&mut self.begins_anywhere) {
+            self.pass_deleted(met.sequence.min(met.proven));
+        }
         let unproven = self.doubtful.split_off(&met.proven);
         self.skipped += std::mem::replace(&mut self.doubtful, unproven).len() as u64;
         self.skipped += met.sequence.min(met.proven).saturating_sub(self.next);
@@ -263,6 +280,14 @@ impl Reader {
         if let Some(open) = self.open.as_ref().filter(|open| met.sequence >= open.repeatable) {
             self.overlap.meet(met.sequence, met.digest, open.number);
         }
+    }
+
+    /// Counts what was deleted before a sequence, and goes on there.
+    fn pass_deleted(&mut self, first: u64) {
+        let deleted = first.saturating_sub(self.next);
+        self.skipped += deleted;
+        self.deleted += deleted;
+        self.next += deleted;
     }
 
     /// Opens the next segment that may hold frames that are due; false when there is none yet.
@@ -278,7 +303,7 @@ impl Reader {
                     return Ok(true);
                 }
                 // Deleted by retention since we looked: its frames count as skipped.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.is_cut = true,
                 Err(error) => return Err(error),
             }
         }
@@ -303,6 +328,14 @@ impl Reader {
         let repeatable = directory::repeatable(&self.behind);
         self.overlap.forget_before(repeatable.min(file.first().unwrap_or(0)));
         let (number, predecessor) = (file.number, file.predecessor());
+        self.begins_anywhere |= std::mem::take(&mut self.is_cut);
+        if std::mem::take(&mut self.begins_anywhere) {
+            match file.first() {
+                Some(first) => self.pass_deleted(first),
+                // The first segment of all begins with the first sequence.
+                None => self.begins_anywhere = number > 1,
+            }
+        }
         self.at = number;
         self.open = Some(Open { number, predecessor, scan, repeatable, is_left: false });
     }
@@ -316,6 +349,10 @@ impl Reader {
             let number = Some(file.number);
             file.header == Err(HeaderFault::Blank) && (self.blank == number || spare == number)
         };
+        let foreign = |file: &SegmentFile| {
+            matches!(file.header, Err(HeaderFault::Foreign { .. } | HeaderFault::Unknown))
+        };
+        self.is_cut = !files.iter().any(|file| file.number <= self.at && !foreign(file));
         files.retain(|file| file.number > self.at && !is_blank(file));
         directory::read_blanks(&*self.disk, &mut files)?;
         let blank = files.iter().rfind(|file| file.header == Err(HeaderFault::Blank));
