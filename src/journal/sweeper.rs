@@ -258,9 +258,10 @@ impl Sweeper {
             None => 0,
         };
         self.disk.remove(&left.file.path)?;
+        // Gone from here on, whatever becomes of the directory.
+        self.measures.deleted.inc_by(frames);
         // One by one, so that no power cut brings one back whose successor is gone.
         self.disk.sync_directory(left.directory)?;
-        self.measures.deleted.inc_by(frames);
         let path = left.file.path.display();
         tracing::info!(%path, frames, "retention deleted a segment of the journal");
         Ok(())
