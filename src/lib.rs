@@ -49,6 +49,7 @@ pub mod edge;
 pub mod event;
 pub mod hostname;
 pub mod journal;
+pub mod kafka;
 pub mod metrics;
 pub mod server;
 pub mod store;
