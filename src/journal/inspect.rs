@@ -107,6 +107,27 @@ pub fn inspect(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result
     Ok(Report { directory: id, cursor, segments, faults: walk.faults })
 }
 
+/// The sequence behind a directory's last frame. Reads its last segments only.
+pub fn end(disk: &dyn Disk, id: DirectoryId, path: &Path) -> io::Result<u64> {
+    let files = directory::segments(disk, id, path)?;
+    for file in files.iter().rev().filter(|file| file.may_hold_frames()) {
+        let seed = frame::seed(id.0, file.number);
+        let mut scan = Scan::new(disk.open(&file.path, Access::Read)?, seed);
+        let mut end = None;
+        loop {
+            match scan.step()? {
+                Found::Frame(stored) => end = end.max(Some(stored.sequence + 1)),
+                Found::Gap { .. } => {}
+                Found::End { .. } => break,
+            }
+        }
+        if let Some(end) = end {
+            return Ok(end);
+        }
+    }
+    Ok(1)
+}
+
 /// The walk over all segments of a directory.
 #[derive(Debug, Default)]
 struct Walk {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 
+use super::adopted::Adopted;
 use super::config::{Config, Keep};
-use super::directory::{self, DirectoryId, Held, SegmentFile};
+use super::directory::{self, DirectoryId, SegmentFile};
 use super::measures::Measures;
 use super::queue::Queue;
 use super::retention::{self, Candidate};
@@ -31,8 +32,8 @@ pub(super) struct Keeper {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Config,
     pub(super) own: (DirectoryId, PathBuf),
-    /// Directories of processes that are gone, oldest first; we hold their locks.
-    pub(super) adopted: Vec<Held>,
+    /// Directories of processes that are gone.
+    pub(super) adopted: Adopted,
     pub(super) queue: Arc<Queue>,
     /// The first sequence of our own directory that is still needed further on.
     pub(super) needed: Arc<AtomicU64>,
@@ -44,7 +45,9 @@ impl Keeper {
     /// Ends when nobody can ask any more.
     pub(super) fn run(mut self) {
         loop {
-            match self.wanted.recv_timeout(RETENTION_EVERY) {
+            // A journal that is full takes events again as soon as something may go.
+            let wait = if self.queue.is_full() { FULL_EVERY } else { RETENTION_EVERY };
+            match self.wanted.recv_timeout(wait) {
                 Ok(number) => self.provide(number),
                 Err(RecvTimeoutError::Timeout) => self.retain(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -106,11 +109,16 @@ impl Keeper {
 
     fn try_retain(&self) -> io::Result<()> {
         let (own_id, own_path) = &self.own;
-        let mut folders: Vec<_> = self.adopted.iter().map(|held| (held.id, &held.path)).collect();
-        folders.push((*own_id, own_path));
+        let mut folders = self.adopted.list();
+        folders.push((*own_id, own_path.clone()));
         let (mut files, mut candidates, mut other) = (Vec::new(), Vec::new(), 0);
         for (id, path) in folders {
-            let segments = directory::segments(&*self.disk, id, path)?;
+            let segments = match directory::segments(&*self.disk, id, &path) {
+                Ok(segments) => segments,
+                // Discarded since we listed it.
+                Err(error) if id != *own_id && error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
             for (index, file) in segments.iter().enumerate() {
                 if id == *own_id && file.number >= self.current {
                     other += file.bytes;
@@ -140,14 +148,16 @@ impl Keeper {
     }
 
     fn candidate(&self, id: DirectoryId, file: &SegmentFile, next: Option<Header>) -> Candidate {
-        let needed = self.needed.load(Ordering::Acquire);
+        let needed = if id == self.own.0 {
+            self.needed.load(Ordering::Acquire)
+        } else {
+            self.adopted.needed(id)
+        };
         let is_deletable = match self.config.keep {
             // What we cannot read we did not write, or it is damaged: it stays.
             _ if file.header.is_err() => false,
             Keep::Recent => true,
-            Keep::Unacknowledged => {
-                id == self.own.0 && next.is_some_and(|next| next.first <= needed)
-            }
+            Keep::Unacknowledged => next.is_some_and(|next| next.first <= needed),
         };
         let modified = match (next, file.modified) {
             (Some(next), _) => next.begun,
@@ -159,4 +169,6 @@ impl Keeper {
 }
 
 const FILL: usize = 1 << 20;
+/// How often a journal at its size bound looks whether something may go.
+const FULL_EVERY: Duration = Duration::from_millis(500);
 const RETENTION_EVERY: Duration = Duration::from_secs(60);

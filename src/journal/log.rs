@@ -9,6 +9,7 @@ use std::sync::mpsc;
 
 use thiserror::Error;
 
+use super::adopted::Adopted;
 use super::config::Config;
 use super::crew::Crew;
 use super::directory::{self, DirectoryId, Held, SegmentFile};
@@ -34,8 +35,9 @@ pub struct Journal {
     disk: Arc<dyn Disk>,
     queue: Arc<Queue>,
     directory: DirectoryId,
+    folder: PathBuf,
     path: PathBuf,
-    adopted: Vec<(DirectoryId, PathBuf)>,
+    adopted: Adopted,
     needed: Arc<AtomicU64>,
 }
 
@@ -84,12 +86,14 @@ impl Journal {
             disk,
             queue,
             directory: own.id,
+            folder: folder.clone(),
             path: own.path.clone(),
-            adopted: adopted.iter().map(|held| (held.id, held.path.clone())).collect(),
+            adopted: Adopted::default(),
             needed: Arc::new(AtomicU64::new(cursor.position())),
         };
+        journal.adopted.adopt(&journal.disk, adopted).map_err(wrong)?;
         let world = (clock, measures, metrics.degraded.clone());
-        let crew = journal.crew(config, (own, adopted), recovered, world).map_err(wrong)?;
+        let crew = journal.crew(config, own, recovered, world).map_err(wrong)?;
         Ok((journal, crew))
     }
 
@@ -116,9 +120,23 @@ impl Journal {
         }
     }
 
-    /// Says that everything before `sequence` has been acknowledged further on.
-    pub fn acknowledged(&self, sequence: u64) {
-        self.needed.fetch_max(sequence, Ordering::AcqRel);
+    /// Says that everything before `sequence` of a directory has been acknowledged further on.
+    pub fn acknowledged(&self, directory: DirectoryId, sequence: u64) {
+        if directory == self.directory {
+            self.needed.fetch_max(sequence, Ordering::AcqRel);
+        } else {
+            self.adopted.acknowledged(directory, sequence);
+        }
+    }
+
+    /// Adopts the directories of processes that have ended since. Blocks.
+    pub fn adopt(&self) -> io::Result<()> {
+        self.adopted.look(&self.disk, &self.folder, self.directory)
+    }
+
+    /// Deletes an adopted directory, all of which has been acknowledged further on. Blocks.
+    pub fn discard(&self, directory: DirectoryId) -> io::Result<()> {
+        self.adopted.discard(&*self.disk, directory)
     }
 
     /// Takes nothing more. What was taken is still made durable; then the threads end.
@@ -151,16 +169,21 @@ impl Journal {
         self.queue.level().1
     }
 
-    /// The directories of processes that are gone, oldest first.
-    pub fn adopted(&self) -> &[(DirectoryId, PathBuf)] {
-        &self.adopted
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directories of processes that are gone and that we hold, oldest first.
+    pub fn adopted(&self) -> Vec<(DirectoryId, PathBuf)> {
+        self.adopted.list()
     }
 
     /// The writer's and the keeper's hands.
     fn crew(
         &self,
         config: &Config,
-        (own, adopted): (Held, Vec<Held>),
+        own: Held,
         Recovered { plan, batch }: Recovered,
         (clock, measures, degraded): (Arc<dyn Clock>, Measures, Degraded),
     ) -> io::Result<Crew> {
@@ -187,7 +210,7 @@ impl Journal {
             clock: Arc::clone(&clock),
             config: config.clone(),
             own: (own.id, own.path.clone()),
-            adopted,
+            adopted: self.adopted.clone(),
             queue: Arc::clone(&self.queue),
             needed: Arc::clone(&self.needed),
             measures: measures.clone(),

@@ -90,6 +90,7 @@
 //! later segment names the earlier one, or one before it, as predecessor and the bytes agree;
 //! otherwise the later segment is refused.
 
+mod adopted;
 mod appender;
 mod config;
 mod crew;
@@ -115,7 +116,7 @@ pub use crew::{Call, Crew};
 pub use cursor::Cursor;
 pub use directory::{DirectoryId, Position, PositionError, directories};
 pub use frame::{Frame, Stored, Stream};
-pub use inspect::{Condition, Report, SegmentReport, inspect};
+pub use inspect::{Condition, Report, SegmentReport, end, inspect};
 pub use log::{Journal, OpenError};
 pub use queue::Refused;
 pub use reader::{ReadError, Reader};
