@@ -52,6 +52,7 @@ pub mod journal;
 pub mod kafka;
 pub mod metrics;
 pub mod server;
+pub mod shipper;
 pub mod store;
 pub mod tls;
 pub mod token;
