@@ -50,5 +50,10 @@ fn summary(settings: &Settings) {
     let hosts: usize = settings.tls.certificates.iter().map(|files| files.hosts.len()).sum();
     println!("  certificates  {} in files, for {hosts} names", settings.tls.certificates.len());
     println!("  journal       {}", settings.journal.directory.display());
+    let kafka = match settings.kafka.brokers.as_slice() {
+        [] => "none: events end in the journal".to_owned(),
+        brokers => brokers.join(", "),
+    };
+    println!("  kafka         {kafka}");
     println!("  link keys     {}", settings.links.keys.display());
 }

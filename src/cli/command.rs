@@ -12,6 +12,7 @@ use super::journal::JournalArgs;
 use super::key::KeyArgs;
 use super::link::LinkArgs;
 use super::serve::ServeArgs;
+use super::topics::TopicsArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, SystemDisk};
 
@@ -36,8 +37,10 @@ enum Command {
     Key(KeyArgs),
     /// Mint links and pixels, and show what a link says.
     Link(Box<LinkArgs>),
-    /// Read the journal of events.
+    /// Read the journal of events, or send it again.
     Journal(JournalArgs),
+    /// Make and check the topics that events go to.
+    Topics(TopicsArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -50,7 +53,8 @@ pub fn main() -> ExitCode {
         Command::Check(check) => ExitCode::from(check.run(&disk)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
-        Command::Journal(journal) => ended(journal.run(&disk)),
+        Command::Journal(journal) => ended(journal.run(&disk, &clock)),
+        Command::Topics(topics) => ended(topics.run(&disk)),
     }
 }
 

@@ -10,12 +10,13 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::place::DEV_FOLDER;
-use super::trace;
+use super::{topics, trace};
 use crate::admin::{Label, Sample};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::disk::{Disk, DiskLock};
 use crate::hostname::{Hostname, HostnameError};
+use crate::kafka::topics::TopicsError;
 use crate::server::{self, EachEvent, Extras, Running, ServeError, World};
 use crate::token::{Action, Claims, Keyring, KeyringError, SealError};
 
@@ -34,6 +35,9 @@ pub(super) struct DevArgs {
     /// The folder for keys and events, made if missing.
     #[arg(long, value_name = "DIR", default_value = DEV_FOLDER)]
     data: PathBuf,
+    /// A Kafka broker on this machine or near it, to bring events to; topics are made if missing.
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
     /// Do not print a line for each event.
     #[arg(long)]
     quiet: bool,
@@ -56,12 +60,18 @@ pub(super) enum DevError {
     /// Another one runs here.
     #[error("another `waypost dev` runs on {}: end it, or name another folder with --data", .0.display())]
     InUse(PathBuf),
+    /// The broker's address is none.
+    #[error("--kafka {0}: {1}")]
+    Kafka(String, String),
     /// The first key could not be made.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// An address that is not of this machine.
     #[error("--{0} {1}: dev is for this machine only, expected an address such as 127.0.0.1:0")]
     NotLoopback(&'static str, SocketAddr),
+    /// The topics could not be made.
+    #[error("--kafka: {0}")]
+    Topics(#[from] TopicsError),
     /// The node could not start.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -82,6 +92,9 @@ impl DevArgs {
         settings.edge.http = vec![self.http];
         settings.admin.listen = self.admin;
         settings.links.base = format!("http://{{host}}:{}", self.http.port());
+        if let Some(broker) = &self.kafka {
+            ship_to(&mut settings, broker, disk)?;
+        }
         let now = clock.wall();
         let keyring = Keyring::load(Arc::clone(disk), &settings.links.keys)?;
         if keyring.sealing_key(now).is_none() {
@@ -110,6 +123,18 @@ impl DevArgs {
         let lock = disk.lock(&self.data.join("dev.lock")).map_err(wrong)?;
         lock.ok_or_else(|| DevError::InUse(self.data.clone()))
     }
+}
+
+/// Has events brought to a broker, with topics of their own.
+fn ship_to(settings: &mut Settings, broker: &str, disk: &Arc<dyn Disk>) -> Result<(), DevError> {
+    settings.ship_to(broker);
+    if let Some((_, reason)) = settings.kafka.problems().into_iter().next() {
+        return Err(DevError::Kafka(broker.to_owned(), reason));
+    }
+    for topic in topics::create(settings, disk)? {
+        println!("topic: {topic} made");
+    }
+    Ok(())
 }
 
 /// Mints the links that `dev` shows.

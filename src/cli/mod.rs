@@ -9,6 +9,7 @@ mod link;
 mod place;
 mod serve;
 mod time;
+mod topics;
 mod trace;
 
 pub use command::main;

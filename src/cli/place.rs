@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::admin::NodeFile;
 use crate::config::{Problems, Settings};
 use crate::disk::Disk;
+use crate::kafka;
 
 /// The place of a command's keys and data.
 #[derive(Args, Clone, Debug, Default)]
@@ -36,6 +37,10 @@ pub(super) struct Place {
     pub(super) click_prefix: String,
     /// The path prefix of open pixels.
     pub(super) open_prefix: String,
+    /// The connection to Kafka.
+    pub(super) kafka: kafka::Config,
+    /// Bytes of events on their way there.
+    pub(super) window: usize,
 }
 
 /// Why a place could not be found out.
@@ -83,6 +88,8 @@ impl Place {
             base: settings.links.base.clone(),
             click_prefix: settings.edge.click_prefix.clone(),
             open_prefix: settings.edge.open_prefix.clone(),
+            kafka: settings.kafka.clone(),
+            window: settings.shipper.window,
         }
     }
 }

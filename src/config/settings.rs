@@ -9,7 +9,9 @@ use super::problems::{Problem, Problems};
 use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
-use crate::{admin, edge, event, journal, store, tls, token};
+use crate::journal::Keep;
+use crate::kafka::Password;
+use crate::{admin, edge, event, journal, kafka, shipper, store, tls, token};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +24,10 @@ pub struct Settings {
     pub tls: tls::Config,
     /// The journal.
     pub journal: journal::Config,
+    /// The connection to Kafka.
+    pub kafka: kafka::Config,
+    /// How the journal is brought there.
+    pub shipper: shipper::Config,
     /// Link keys and the form of printed links.
     pub links: token::Config,
     /// What events keep.
@@ -97,6 +103,8 @@ impl Default for Settings {
             edge: edge::Config::default(),
             tls: tls::Config::default(),
             journal: journal::Config::default(),
+            kafka: kafka::Config::default(),
+            shipper: shipper::Config::default(),
             links: token::Config::default(),
             events: event::Config::default(),
             store: store::Config::default(),
@@ -125,6 +133,7 @@ impl Settings {
         let Finished { problems: found, .. } = sections::read(&mut settings, &mut document, base);
         problems.extend(found);
         settings.place_under_data();
+        settings.keep_what_is_needed();
         if problems.is_empty() {
             return Ok(settings);
         }
@@ -163,10 +172,23 @@ impl Settings {
         settings
     }
 
+    /// Sends events to one broker without protection, as `waypost dev` does.
+    pub fn ship_to(&mut self, broker: &str) {
+        self.kafka.brokers = vec![broker.to_owned()];
+        self.keep_what_is_needed();
+    }
+
     /// Every key that a file can hold, with its section.
     pub fn keys() -> Vec<String> {
         let base = Path::new("");
         sections::read(&mut Self::default(), &mut document::read(ONE_CERTIFICATE).0, base).keys
+    }
+
+    /// With Kafka behind it, the journal deletes nothing that is not acknowledged there.
+    fn keep_what_is_needed(&mut self) {
+        if self.kafka.is_configured() {
+            self.journal.keep = Keep::Unacknowledged;
+        }
     }
 
     fn place_under_data(&mut self) {
@@ -177,11 +199,19 @@ impl Settings {
     }
 
     fn missing_files(&self, disk: &dyn Disk) -> Vec<Problem> {
+        let password = match &self.kafka.password {
+            Some(Password::File(file)) => Some(file.clone()),
+            _ => None,
+        };
         let named = [
             ("admin.token_file", &self.admin.token_file),
             ("admin.chain", &self.admin.chain),
             ("admin.key", &self.admin.key),
             ("events.address_key_file", &self.events.address_key_file),
+            ("kafka.ca", &self.kafka.ca),
+            ("kafka.certificate", &self.kafka.certificate),
+            ("kafka.key", &self.kafka.key),
+            ("kafka.password_file", &password),
         ];
         let named = named.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)));
         let certificates = self.tls.certificates.iter().flat_map(|files| {

@@ -7,6 +7,7 @@ mod feed;
 mod keys;
 mod node;
 mod reactors;
+mod shipping;
 
 pub use build::ServeError;
 pub use feed::EachEvent;

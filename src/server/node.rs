@@ -14,6 +14,7 @@ use super::build::{self, Parts, ServeError};
 use super::feed::{self, EachEvent};
 use super::keys::Keys;
 use super::reactors;
+use super::shipping::Kafka;
 use crate::admin::{self, NodeFile, Readiness, Recent, Sample};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -132,6 +133,7 @@ impl Node {
             journal_drain,
             journal: Arc::new(journal),
         };
+        let kafka = Kafka::start(settings, &world, &node.journal, &node.metrics)?;
         let clock = Arc::clone(&world.clock);
         let keys = Keys::new(parts.keyring.clone(), node.readiness.clone(), clock);
         let holdings = Holdings {
@@ -163,7 +165,7 @@ impl Node {
         signals.ending(&parts.certificates, &keys).await;
         node.readiness.begin("draining");
         signals.delay(settings.shutdown.delay).await;
-        let counts = node.end(grace, &appenders).await;
+        let counts = node.end(grace, &appenders, kafka, &*world.clock).await;
         if let Err(error) = NodeFile::remove(&*world.disk, data) {
             tracing::warn!(%error, "node.json could not be removed");
         }
@@ -230,7 +232,14 @@ impl Node {
         }
     }
 
-    async fn end(&self, grace: Duration, appenders: &[crate::journal::Appender]) -> Counts {
+    async fn end(
+        &self,
+        grace: Duration,
+        appenders: &[crate::journal::Appender],
+        kafka: Option<Kafka>,
+        clock: &dyn Clock,
+    ) -> Counts {
+        let deadline = clock.now() + grace;
         tracing::info!("ending: no new connections");
         self.drain.begin();
         let left = self.drain.finished(grace + Duration::from_millis(500)).await;
@@ -245,6 +254,9 @@ impl Node {
         let lost = reactors::settle(appenders);
         if lost > 0 {
             tracing::error!(events = lost, "answered events were never recorded");
+        }
+        if let Some(kafka) = kafka {
+            kafka.end(deadline, clock.now()).await;
         }
         self.admin_drain.begin();
         if self.admin_drain.finished(ADMIN_GRACE).await > 0 {

@@ -1,0 +1,121 @@
+//! The way from the journal to Kafka, when one is configured.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use super::build::ServeError;
+use super::node::World;
+use crate::config::Settings;
+use crate::drain::Drain;
+use crate::journal::Journal;
+use crate::kafka::topics::{self, TopicsError};
+use crate::kafka::{self, Cluster};
+use crate::metrics::{Degraded, Metrics};
+use crate::shipper::{Shipper, Shipping};
+
+/// What goes on between the journal and Kafka.
+#[derive(Debug)]
+pub(super) struct Kafka {
+    shipping: Shipping,
+    drain: Drain,
+    /// Its end tells the watch over the topics to end.
+    _watched: Sender<()>,
+}
+
+impl Kafka {
+    /// Starts to ship `journal`; `None` when no broker is named.
+    pub(super) fn start(
+        settings: &Settings,
+        world: &World,
+        journal: &Arc<Journal>,
+        metrics: &Metrics,
+    ) -> Result<Option<Self>, ServeError> {
+        if !settings.kafka.is_configured() {
+            return Ok(None);
+        }
+        let drain = Drain::new();
+        let shipper = Shipper {
+            config: settings.shipper.clone(),
+            topics: settings.kafka.topics.clone(),
+            publish: Arc::new(Cluster::new(settings.kafka.clone(), Arc::clone(&world.disk))),
+            journal: Arc::clone(journal),
+            folder: settings.journal.directory.clone(),
+            disk: Arc::clone(&world.disk),
+            clock: Arc::clone(&world.clock),
+            linger: settings.kafka.linger,
+        };
+        let shipping = shipper.start(metrics, &drain)?;
+        let (watched, over) = channel();
+        let watch = Watch {
+            config: settings.kafka.clone(),
+            world: world.clone(),
+            degraded: metrics.degraded.clone(),
+            over,
+        };
+        drain.thread("kafka-topics", move || watch.run()).map_err(ServeError::Thread)?;
+        Ok(Some(Self { shipping, drain, _watched: watched }))
+    }
+
+    /// Ships what is durable by now, until `deadline` at most. What is left is shipped by the next
+    /// process.
+    pub(super) async fn end(self, deadline: Instant, now: Instant) {
+        let Self { shipping, drain, _watched } = self;
+        drop(_watched);
+        shipping.end(deadline);
+        let left = deadline.saturating_duration_since(now) + LAST_WORDS;
+        if drain.finished(left).await > 0 {
+            tracing::warn!("the connection to Kafka did not end in time: it is left");
+        }
+    }
+}
+
+/// Looks at the topics until they are as asked, so that what is wrong is told before it hurts.
+#[derive(Debug)]
+struct Watch {
+    config: kafka::Config,
+    world: World,
+    degraded: Degraded,
+    over: Receiver<()>,
+}
+
+impl Watch {
+    fn run(self) {
+        loop {
+            let wait = match topics::check(&self.config, &*self.world.disk, WITHIN) {
+                Ok(findings) if findings.iter().all(|finding| finding.state.is_fine()) => {
+                    self.degraded.end(REASON);
+                    return;
+                }
+                Ok(findings) => {
+                    self.degraded.begin(REASON);
+                    for finding in findings.iter().filter(|finding| !finding.state.is_fine()) {
+                        tracing::error!("{finding}");
+                    }
+                    AGAIN
+                }
+                Err(error @ TopicsError::Unreachable { .. }) => {
+                    tracing::warn!(%error, "the topics could not be looked at");
+                    SOON
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the topics could not be looked at");
+                    AGAIN
+                }
+            };
+            if self.over.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                return;
+            }
+        }
+    }
+}
+
+/// Why the process is degraded while a topic is not as asked.
+const REASON: &str = "kafka_topics";
+const WITHIN: Duration = Duration::from_secs(2);
+/// How long after topics were found wrong they are looked at again.
+const AGAIN: Duration = Duration::from_secs(20);
+/// How long after nobody answered.
+const SOON: Duration = Duration::from_secs(3);
+/// How long the connection may take to end once everything is said.
+const LAST_WORDS: Duration = Duration::from_millis(800);
