@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaErrorCode;
@@ -147,7 +147,11 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
         let outcome = match result {
-            Ok(_) => Ok(()),
+            Ok(message) if message.offset() >= 0 => Ok(()),
+            // librdkafka takes the success of a later batch as that of the ones before it. But a
+            // broker that does not know the producer yet takes any first batch: the one before it
+            // may have been refused. Only a place in the log proves that a record is there.
+            Ok(_) => Err(Verdict::Retry(Reason::Unproven)),
             Err((error, _)) => Err(verdict(error)),
         };
         (self.hear)(News::Settled { tag, outcome });

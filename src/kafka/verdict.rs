@@ -30,6 +30,8 @@ pub enum Reason {
     Refused,
     /// The session ended before it was reported.
     SessionEnded,
+    /// It was said to be taken, without its place in the log.
+    Unproven,
 }
 
 impl Verdict {
@@ -56,7 +58,7 @@ impl Verdict {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::QueueFull,
         Self::Transport,
         Self::TopicMissing,
@@ -64,6 +66,7 @@ impl Reason {
         Self::Authentication,
         Self::Refused,
         Self::SessionEnded,
+        Self::Unproven,
     ];
 
     /// The value of the `reason` label.
@@ -76,6 +79,7 @@ impl Reason {
             Self::Authentication => "authentication",
             Self::Refused => "refused",
             Self::SessionEnded => "session_ended",
+            Self::Unproven => "unproven",
         }
     }
 

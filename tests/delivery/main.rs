@@ -10,6 +10,7 @@ mod kafka;
 mod node;
 
 mod kills;
+mod mocked;
 mod outages;
 mod records;
 mod refusals;

@@ -18,4 +18,4 @@ mod topic;
 
 pub use broker::{Broker, PASSWORD, USER};
 pub use tools::Consumed;
-pub use topic::Record;
+pub use topic::{Record, read};

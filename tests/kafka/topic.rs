@@ -41,37 +41,13 @@ impl Broker {
 
     /// The names of all topics.
     pub fn topics(&self) -> Vec<String> {
-        let metadata = self.consumer().fetch_metadata(None, PATIENCE).unwrap();
+        let metadata = consumer(&self.plain()).fetch_metadata(None, PATIENCE).unwrap();
         metadata.topics().iter().map(|topic| topic.name().to_owned()).collect()
     }
 
     /// Everything in a topic now, partition by partition.
     pub fn records(&self, topic: &str) -> Vec<Record> {
-        let consumer = self.consumer();
-        let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
-        let partitions = metadata.topics()[0].partitions().len();
-        let mut assignment = TopicPartitionList::new();
-        let mut left = Vec::new();
-        for partition in 0..i32::try_from(partitions).unwrap() {
-            let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
-            if high > low {
-                assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
-                left.push((partition, high));
-            }
-        }
-        consumer.assign(&assignment).unwrap();
-        let mut records = Vec::new();
-        let begun = Instant::now();
-        while !left.is_empty() {
-            assert!(begun.elapsed() < PATIENCE, "{} read, {left:?} left", records.len());
-            let Some(message) = consumer.poll(Duration::from_millis(200)) else { continue };
-            let message = message.unwrap();
-            let next = message.offset() + 1;
-            left.retain(|(partition, high)| *partition != message.partition() || *high > next);
-            records.push(record(&message));
-        }
-        records.sort_by_key(|record| (record.partition, record.offset));
-        records
+        read(&self.plain(), topic)
     }
 
     /// The values of [`Broker::records`].
@@ -79,19 +55,48 @@ impl Broker {
         self.records(topic).into_iter().map(|record| record.value).collect()
     }
 
-    fn consumer(&self) -> BaseConsumer {
-        self.client().set("group.id", "tests").set("enable.auto.commit", "false").create().unwrap()
-    }
-
     fn admin(&self) -> AdminClient<DefaultClientContext> {
-        self.client().create().unwrap()
+        client(&self.plain()).create().unwrap()
     }
+}
 
-    fn client(&self) -> ClientConfig {
-        let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", self.plain());
-        client
+/// Everything in a topic of a cluster now, partition by partition.
+pub fn read(bootstrap: &str, topic: &str) -> Vec<Record> {
+    let consumer = consumer(bootstrap);
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let partitions = metadata.topics()[0].partitions().len();
+    let mut assignment = TopicPartitionList::new();
+    let mut left = Vec::new();
+    for partition in 0..i32::try_from(partitions).unwrap() {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
+        if high > low {
+            assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+            left.push((partition, high));
+        }
     }
+    consumer.assign(&assignment).unwrap();
+    let mut records = Vec::new();
+    let begun = Instant::now();
+    while !left.is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "{} read, {left:?} left", records.len());
+        let Some(message) = consumer.poll(Duration::from_millis(200)) else { continue };
+        let message = message.unwrap();
+        let next = message.offset() + 1;
+        left.retain(|(partition, high)| *partition != message.partition() || *high > next);
+        records.push(record(&message));
+    }
+    records.sort_by_key(|record| (record.partition, record.offset));
+    records
+}
+
+fn consumer(bootstrap: &str) -> BaseConsumer {
+    client(bootstrap).set("group.id", "tests").set("enable.auto.commit", "false").create().unwrap()
+}
+
+fn client(bootstrap: &str) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    client.set("bootstrap.servers", bootstrap);
+    client
 }
 
 fn record(message: &impl Message) -> Record {
