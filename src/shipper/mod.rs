@@ -16,8 +16,7 @@
 //!   journal deletes nothing above the cursor.
 //! - Copies are byte-identical, and number at most what was under way, plus what was acknowledged
 //!   since the cursor was last put on disk, plus what took the second path.
-//! - Frames of one key keep their order within one directory and one session, but for those that
-//!   a broker refused.
+//! - Frames of one key keep their order within one directory and one session.
 //! - What is under way is bounded in bytes. Kafka being slow or away is nothing but lag.
 //!
 //! Directories are brought one after the other, those of processes that are gone first, oldest

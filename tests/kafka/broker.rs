@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::jars::java;
+use super::jars::{fast_java, java};
 use super::ports;
 use crate::node::Authority;
 
@@ -20,6 +20,7 @@ pub struct Broker {
     folder: TempDir,
     authority: Authority,
     ports: Ports,
+    is_fast: bool,
     running: Option<Child>,
 }
 
@@ -45,13 +46,23 @@ impl Broker {
 
     /// A new broker that is ready. Ports that somebody else took meanwhile are exchanged.
     pub fn start() -> Self {
+        Self::begin(false)
+    }
+
+    fn begin(is_fast: bool) -> Self {
         for _ in 0..5 {
             let mut broker = Self::stopped();
+            broker.is_fast = is_fast;
             if broker.try_start() {
                 return broker;
             }
         }
         panic!("no broker started");
+    }
+
+    /// A broker whose code is compiled for speed, for measuring.
+    pub fn start_fast() -> Self {
+        Self::begin(true)
     }
 
     /// Ends the broker at once, as `kill -9` does.
@@ -120,7 +131,7 @@ impl Broker {
         fs::write(folder.path().join("broker.pem"), [key, chain].concat()).unwrap();
         let free = ports::free(4);
         let ports = Ports { plain: free[0], secure: free[1], mutual: free[2], controller: free[3] };
-        let broker = Self { folder, authority, ports, running: None };
+        let broker = Self { folder, authority, ports, is_fast: false, running: None };
         fs::write(broker.settings(), broker.properties()).unwrap();
         let scram = |mechanism| format!("{mechanism}=[name={USER},password={PASSWORD}]");
         let output = java(&[])
@@ -137,6 +148,7 @@ impl Broker {
     /// Starts the process; false when it ends before it answers.
     fn try_start(&mut self) -> bool {
         let log = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
+        let java = if self.is_fast { fast_java } else { java };
         let child = java(&["-Xms256m", "-Xmx512m"])
             .arg("kafka.Kafka")
             .arg(self.settings())

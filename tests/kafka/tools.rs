@@ -1,7 +1,9 @@
 //! Kafka's own command-line tools.
 
+use std::path::Path;
+
 use super::broker::Broker;
-use super::jars::java;
+use super::jars::{fast_java, java};
 
 /// What the console consumer printed of one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +30,29 @@ impl Broker {
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().map(consumed).collect()
     }
+
+    /// Events a second that Kafka's producer tool sends, warm, with our batches. The payload's
+    /// lines are sent by chance.
+    pub fn perf(&self, topic: &str, count: usize, payload: &Path, compression: &str) -> f64 {
+        let mut command = fast_java(&["-Xms256m", "-Xmx512m"]);
+        command.arg("org.apache.kafka.tools.ProducerPerformance");
+        command.args(["--bootstrap-server", &self.plain(), "--topic", topic]);
+        command.args(["--num-records", &(count + WARM).to_string(), "--throughput", "-1"]);
+        command.args(["--warmup-records", &WARM.to_string(), "--payload-file"]).arg(payload);
+        let compression = format!("compression.type={compression}");
+        command.args(["--command-property", "acks=all", "enable.idempotence=true", &compression]);
+        command.args(["batch.size=524288", "linger.ms=5", "buffer.memory=67108864"]);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        let last = text.lines().rev().find(|line| line.contains("records/sec")).unwrap();
+        let rate = last.split(',').find_map(|part| part.trim().split_once(" records/sec"));
+        rate.unwrap().0.parse().unwrap()
+    }
 }
+
+/// Records that the tool sends before it measures.
+const WARM: usize = 100_000;
 
 fn consumed(line: &str) -> Consumed {
     let mut parts = line.splitn(5, '\t').map(str::to_owned);
