@@ -21,11 +21,15 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use super::access::Rules;
+use super::minting::Minting;
+use super::reading::Reading;
 use super::secure::Secure;
 use super::{Config, Readiness, Recent, Sample, routes};
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::drain::Drain;
 use crate::metrics::Metrics;
+use crate::token::Mint;
 
 /// Reads the link keys again; true when something changed. Blocks.
 pub type ReloadKeys = Arc<dyn Fn() -> Result<bool, String> + Send + Sync>;
@@ -46,6 +50,10 @@ pub struct Parts {
     pub recent: Option<Recent>,
     /// The sample mail, which only `dev` shows.
     pub sample: Option<Sample>,
+    /// Mints links.
+    pub mint: Mint,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
     /// Reads the link keys again.
     pub reload_keys: ReloadKeys,
     /// The certificate, needed beyond loopback.
@@ -116,7 +124,9 @@ impl Door {
         let Self { tcp, unix, address, hosts, deadline, mut parts } = self;
         let rules = Arc::new(Rules::new(address, hosts, parts.token.take()));
         let (socket, disk, tls) = (parts.socket.clone(), Arc::clone(&parts.disk), parts.tls.take());
-        let (outside, inside) = routes::routers(parts, rules);
+        let (mint, clock) = (parts.mint.clone(), Arc::clone(&parts.clock));
+        let minting = Minting::new(mint, clock, deadline, drain.clone());
+        let (outside, inside) = routes::routers(parts, minting, rules);
         match tls {
             Some(config) => {
                 let (secure, accepting) = Secure::new(tcp, config, deadline, drain.clone());
@@ -159,7 +169,8 @@ where
     }
 }
 
-/// Answers one connection. A peer that is silent, slow or idle is closed after `deadline`.
+/// Answers one connection. A peer that is silent, slow or idle, or does not read what it asked
+/// for, is closed after `deadline`.
 async fn converse<S>(stream: S, router: Router, deadline: Duration, ending: &Drain)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -167,7 +178,10 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(deadline)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Reading::new(stream, deadline)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use thiserror::Error;
 
-use super::place;
+use super::output::{self, OutputError};
+use super::place::{self, PlaceError};
 use crate::config::Settings;
 use crate::disk::Disk;
 
@@ -17,43 +19,49 @@ pub(super) struct CheckArgs {
     config: PathBuf,
 }
 
+/// Why a file was not found good.
+#[derive(Debug, Error)]
+pub(super) enum CheckError {
+    /// Nobody reads what is told.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// It cannot be read, or not be served.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
 impl CheckArgs {
-    /// Checks; returns the exit code.
-    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> u8 {
-        match place::load(&**disk, &self.config) {
-            Ok(settings) => {
-                println!("{} can be served:", self.config.display());
-                summary(&settings);
-                0
-            }
-            Err(error) => {
-                eprintln!("{error}");
-                2
-            }
-        }
+    /// Checks, and tells what a node would do.
+    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> Result<(), CheckError> {
+        let settings = place::load(&**disk, &self.config)?;
+        output::line(format_args!("{} can be served:", self.config.display()))?;
+        Ok(summary(&settings)?)
     }
 }
 
-fn summary(settings: &Settings) {
+fn summary(settings: &Settings) -> Result<(), OutputError> {
     let addresses = |list: &[std::net::SocketAddr]| {
         let texts: Vec<_> = list.iter().map(ToString::to_string).collect();
         if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
     };
-    println!(
-        "  node          {} with data in {}",
-        settings.node.name,
-        settings.node.data.display()
-    );
-    println!("  https         {}", addresses(&settings.edge.https));
-    println!("  http          {}", addresses(&settings.edge.http));
-    println!("  admin         {}", settings.admin.listen);
+    let (name, data) = (&settings.node.name, settings.node.data.display());
+    let files = settings.tls.certificates.len();
     let hosts: usize = settings.tls.certificates.iter().map(|files| files.hosts.len()).sum();
-    println!("  certificates  {} in files, for {hosts} names", settings.tls.certificates.len());
-    println!("  journal       {}", settings.journal.directory.display());
     let kafka = match settings.kafka.brokers.as_slice() {
         [] => "none: events end in the journal".to_owned(),
         brokers => brokers.join(", "),
     };
-    println!("  kafka         {kafka}");
-    println!("  link keys     {}", settings.links.keys.display());
+    for (what, told) in [
+        ("node", format!("{name} with data in {data}")),
+        ("https", addresses(&settings.edge.https)),
+        ("http", addresses(&settings.edge.http)),
+        ("admin", settings.admin.listen.to_string()),
+        ("certificates", format!("{files} in files, for {hosts} names")),
+        ("journal", settings.journal.directory.display().to_string()),
+        ("kafka", kafka),
+        ("link keys", settings.links.keys.display().to_string()),
+    ] {
+        output::line(format_args!("  {what:<12}  {told}"))?;
+    }
+    Ok(())
 }

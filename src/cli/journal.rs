@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::output;
 use super::place::{Place, PlaceArgs, PlaceError};
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -189,7 +190,7 @@ fn cat(
         }
         directories.retain(|(id, _)| *id >= from.directory);
     }
-    let mut skipped = 0;
+    let (mut skipped, mut printed) = (0, 0_u64);
     let last = directories.len() - 1;
     for (index, (id, path)) in directories.into_iter().enumerate() {
         let from = from.filter(|from| from.directory == id).map_or(1, |from| from.sequence);
@@ -204,6 +205,7 @@ fn cat(
                 out.write_all(stored.frame.body)?;
                 out.write_all(b"\n")?;
                 first.get_or_insert(sequence);
+                printed += 1;
             }
             if !(follow && index == last) {
                 break;
@@ -216,7 +218,12 @@ fn cat(
     }
     out.flush()?;
     if skipped > 0 {
-        eprintln!("{skipped} damaged events were skipped: see `waypost journal verify`");
+        output::tell(format_args!(
+            "{skipped} damaged events were skipped: see `waypost journal verify`"
+        ));
+    }
+    if let Some(from) = from.filter(|_| printed == 0) {
+        output::tell(format_args!("there is no event from {from} on"));
     }
     Ok(0)
 }
@@ -274,9 +281,9 @@ fn replay(
         sum.acknowledged += replayed.acknowledged;
         sum.too_large += replayed.too_large;
     }
-    eprintln!("{} events were sent again", sum.acknowledged);
+    output::tell(format_args!("{} events were sent again", sum.acknowledged));
     if sum.too_large > 0 {
-        eprintln!("{} events are too large for Kafka", sum.too_large);
+        output::tell(format_args!("{} events are too large for Kafka", sum.too_large));
     }
     Ok(u8::from(sum.too_large > 0))
 }

@@ -6,9 +6,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use thiserror::Error;
 
+use super::output::{self, OutputError};
 use super::place::{PlaceArgs, PlaceError};
-use super::time::{TimeError, moment};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Timestamp, TimestampError};
 use crate::disk::Disk;
 use crate::token::{KeyError, Keyring, KeyringError};
 
@@ -51,13 +51,16 @@ enum Command {
 pub(super) enum KeyCommandError {
     /// `--from` is no time.
     #[error("--from: {0}")]
-    From(#[from] TimeError),
+    From(#[from] TimestampError),
     /// The id is none.
     #[error(transparent)]
     Id(#[from] KeyError),
     /// The keys could not be read or kept.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// What was done could not be told.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The place could not be found out.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -75,21 +78,21 @@ impl KeyArgs {
             Command::New { place } => {
                 let place = place.resolve(disk)?;
                 let keyring = Keyring::load(Arc::clone(disk), &place.keys)?;
-                println!("{}", keyring.create(now)?);
+                output::line(keyring.create(now)?)?;
             }
             Command::List { place, json } => {
                 let place = place.resolve(disk)?;
-                list(&Keyring::load(Arc::clone(disk), &place.keys)?, json, now);
+                list(&Keyring::load_existing(Arc::clone(disk), &place.keys)?, json, now)?;
             }
             Command::Refuse { id, place, from } => {
                 let id = id.parse()?;
-                let from = from.as_deref().map(moment).transpose()?.unwrap_or(now);
+                let from = from.as_deref().map(str::parse).transpose()?.unwrap_or(now);
                 let place = place.resolve(disk)?;
-                let keyring = Keyring::load(Arc::clone(disk), &place.keys)?;
+                let keyring = Keyring::load_existing(Arc::clone(disk), &place.keys)?;
                 keyring.refuse(id, from)?;
-                println!("{id} is refused from {from} on");
+                output::line(format_args!("{id} is refused from {from} on"))?;
                 if keyring.sealing_key(now).is_none() {
-                    eprintln!("no key is left to seal with: make one with `waypost key new`");
+                    output::tell("no key is left to seal with: make one with `waypost key new`");
                 }
             }
         }
@@ -97,7 +100,7 @@ impl KeyArgs {
     }
 }
 
-fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
+fn list(keyring: &Keyring, as_json: bool, now: Timestamp) -> Result<(), OutputError> {
     let sealing = keyring.sealing_key(now);
     let state = |id, refused: Option<Timestamp>| match refused {
         Some(from) if from <= now => "refused",
@@ -114,16 +117,16 @@ fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
                 "refused_from": refused.map(|from| from.to_string()),
             })
         });
-        println!("{}", json!({ "keys": keys.collect::<Vec<_>>() }));
-        return;
+        return output::line(json!({ "keys": keys.collect::<Vec<_>>() }));
     }
     if keys.is_empty() {
-        println!("no keys: make one with `waypost key new`");
-        return;
+        return output::line("no keys: make one with `waypost key new`");
     }
-    println!("{:<8}  {:<27}  {:<15}  refused from", "id", "created", "state");
+    output::line(format_args!("{:<8}  {:<27}  {:<15}  refused from", "id", "created", "state"))?;
     for (id, created, refused) in keys {
         let from = refused.map_or_else(|| "-".to_owned(), |from| from.to_string());
-        println!("{id:<8}  {created:<27}  {:<15}  {from}", state(id, refused));
+        let state = state(id, refused);
+        output::line(format_args!("{id:<8}  {created:<27}  {state:<15}  {from}"))?;
     }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use thiserror::Error;
 
+use super::output::{self, OutputError};
 use super::place::{self, PlaceError};
 use crate::config::Settings;
 use crate::disk::Disk;
@@ -37,6 +38,9 @@ struct WhereArgs {
 /// Why the topics could not be made or checked.
 #[derive(Debug, Error)]
 pub(super) enum TopicsCommandError {
+    /// Standard output failed.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The configuration cannot be served.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -59,7 +63,7 @@ impl TopicsArgs {
         match &self.command {
             Command::Create(_) => {
                 for topic in create(&settings, disk)? {
-                    println!("topic {topic}: made");
+                    output::line(format_args!("topic {topic}: made"))?;
                 }
                 check(&settings, disk)
             }
@@ -79,7 +83,7 @@ pub(super) fn create(
 fn check(settings: &Settings, disk: &Arc<dyn Disk>) -> Result<u8, TopicsCommandError> {
     let findings = topics::check(&settings.kafka, &**disk, WITHIN)?;
     for finding in &findings {
-        println!("{finding}");
+        output::line(finding)?;
     }
     Ok(u8::from(!findings.iter().all(|finding| finding.state.is_fine())))
 }

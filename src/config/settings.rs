@@ -11,6 +11,7 @@ use super::sections;
 use crate::disk::{Access, Disk};
 use crate::journal::Keep;
 use crate::kafka::Password;
+use crate::token::LinkForm;
 use crate::{admin, edge, event, journal, kafka, shipper, store, tls, token};
 
 /// All settings of a node.
@@ -144,8 +145,11 @@ impl Settings {
     /// Reads a file, and looks whether the files that it names can be read.
     pub fn load(disk: &dyn Disk, file: &Path) -> io::Result<Result<Self, Problems>> {
         let bytes = disk.read(file, MAX_FILE)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let mut settings = match Self::parse(&text, file) {
+        let text = match std::str::from_utf8(&bytes) {
+            Ok(text) => text,
+            Err(error) => return Ok(Err(Problems::not_utf8(file, &bytes, error.valid_up_to()))),
+        };
+        let mut settings = match Self::parse(text, file) {
             Ok(settings) => settings,
             Err(problems) => return Ok(Err(problems)),
         };
@@ -176,6 +180,15 @@ impl Settings {
     pub fn ship_to(&mut self, broker: &str) {
         self.kafka.brokers = vec![broker.to_owned()];
         self.keep_what_is_needed();
+    }
+
+    /// What printed links look like.
+    pub fn link_form(&self) -> LinkForm {
+        LinkForm {
+            base: self.links.base.clone(),
+            click_prefix: self.edge.click_prefix.clone(),
+            open_prefix: self.edge.open_prefix.clone(),
+        }
     }
 
     /// Every key that a file can hold, with its section.

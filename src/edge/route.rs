@@ -165,16 +165,18 @@ fn is_same(authority: &str, name: &Hostname) -> bool {
 
 /// Whether this may be one of our tokens: base64url without padding.
 fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_base64url)
+    !text.is_empty() && is_base64url(text)
 }
 
 /// RFC 8555 §8.3, with the lengths that CAs use: nothing else is ever looked up or echoed.
 fn is_challenge(text: &str) -> bool {
-    (16..=128).contains(&text.len()) && text.bytes().all(is_base64url)
+    (16..=128).contains(&text.len()) && is_base64url(text)
 }
 
-fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+/// Without an early end, so that it is done many bytes at a time: nearly every text is.
+fn is_base64url(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_');
+    text.bytes().fold(true, |all, byte| all & is_digit(byte))
 }
 
 #[cfg(test)]

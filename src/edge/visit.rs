@@ -11,11 +11,12 @@ use http::{Method, Request, Version};
 use hyper::body::{Body, Incoming};
 use hyper::service::Service;
 
-use super::answer::{Answer, Answers, leave_content_out};
+use super::answer::{Answer, leave_content_out};
 use super::click::{Redeemed, record};
 use super::client::{Client, InFlight};
 use super::door::Scratch;
 use super::judge::Judged;
+use super::location::Location;
 use super::measures::Page;
 use super::pages;
 use super::recorder::Recording;
@@ -51,13 +52,24 @@ pub(super) struct Answering {
 enum Stage {
     /// To be given.
     Ready { answer: Option<Answer>, page: Page },
-    /// Given when its event is durable, or when that takes too long.
-    Recording { answer: Option<Answer>, page: Page, recording: Recording, began: Instant },
+    /// Given when its event is durable, or when that takes too long. Made only then: what waits
+    /// for the disk is many times more than what is being answered, and each byte of it has left
+    /// the processor's cache by the time it is needed.
+    Recording { promised: Option<Promised>, recording: Recording, began: Instant },
     /// Judged again when the keys have been read again.
     Rereading {
         again: Pin<Box<dyn Future<Output = ()> + Send>>,
         request: Option<Box<Request<Incoming>>>,
     },
+}
+
+/// An answer that is given once its event is recorded.
+#[derive(Debug)]
+enum Promised {
+    Redirect(Location),
+    Pixel,
+    /// To a HEAD over HTTP/2.
+    BarePixel,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,21 +91,21 @@ impl Future for Answering {
                 *stage = begin(client, *request, Attempt::Second);
             }
         }
-        let (answer, page) = match stage {
-            Stage::Ready { answer, page } => (answer, page),
-            Stage::Recording { answer, page, recording, began } => {
+        let answer = match stage {
+            Stage::Ready { answer, page } => answer.take().map(|answer| (answer, *page)),
+            Stage::Recording { promised, recording, began } => {
                 let reactor = &client.reactor;
                 let _ = ready!(reactor.recorder.poll(recording, context));
                 let now = reactor.door.holdings.clock.now();
                 reactor.tally.took(now.saturating_duration_since(*began));
-                (answer, page)
+                promised.take().map(|promised| promised.keep(client))
             }
             // Judged just above, and never twice.
-            Stage::Rereading { .. } => return Poll::Pending,
+            Stage::Rereading { .. } => None,
         };
         // hyper does not poll a future that has resolved.
-        let Some(answer) = answer.take() else { return Poll::Pending };
-        client.reactor.tally.answered(*page, answer.status());
+        let Some((answer, page)) = answer else { return Poll::Pending };
+        client.reactor.tally.answered(page, answer.status());
         Poll::Ready(Ok(answer))
     }
 }
@@ -116,15 +128,31 @@ impl fmt::Debug for Stage {
     }
 }
 
+impl Promised {
+    fn keep(self, client: &Client) -> (Answer, Page) {
+        let answers = client.reactor.answers(client.tls.is_some());
+        match self {
+            Self::Redirect(location) => (answers.redirect(location), Page::Click),
+            Self::Pixel => (answers.pixel(), Page::Open),
+            Self::BarePixel => {
+                let mut pixel = answers.pixel();
+                leave_content_out(&mut pixel);
+                (pixel, Page::Open)
+            }
+        }
+    }
+}
+
 fn begin(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
     // hyper leaves the content out itself, but for HTTP/2.
     let is_bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
     let mut stage = judge(client, request, attempt);
-    if is_bare
-        && let Stage::Ready { answer, .. } | Stage::Recording { answer, .. } = &mut stage
-        && let Some(answer) = answer
-    {
-        leave_content_out(answer);
+    match &mut stage {
+        Stage::Ready { answer: Some(answer), .. } if is_bare => leave_content_out(answer),
+        Stage::Recording { promised: Some(promised @ Promised::Pixel), .. } if is_bare => {
+            *promised = Promised::BarePixel;
+        }
+        _ => {}
     }
     stage
 }
@@ -143,32 +171,32 @@ fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> 
     };
     let mut scratch = reactor.scratch.lock().unwrap_or_else(PoisonError::into_inner);
     let Scratch { ids, opened, encoded } = &mut *scratch;
-    let answers = reactor.answers(client.tls.is_some());
-    let (page, host, claims, answer) = match reactor.door.core.judge(&asked, time, opened) {
-        Judged::Click { host, claims, location } => {
-            (Page::Click, host, claims, answers.redirect(location))
-        }
-        Judged::Open { host, claims } => (Page::Open, host, claims, answers.pixel()),
+    let (host, claims, promised) = match reactor.door.core.judge(&asked, time, opened) {
+        Judged::Click { host, claims, location } => (host, claims, Promised::Redirect(location)),
+        Judged::Open { host, claims } => (host, claims, Promised::Pixel),
         Judged::UnknownKey if attempt == Attempt::First => {
             let rereading = reactor.door.rereading.clone();
             drop(scratch);
             let again = Box::pin(async move { rereading.again().await });
             return Stage::Rereading { again, request: Some(Box::new(request)) };
         }
-        judged => return unrecorded(client, answers, judged, version),
+        judged => return unrecorded(client, judged, version),
     };
     let (method, headers) = (asked.method, asked.headers);
     let redeemed = Redeemed { host: &host, claims: &claims, method, version, headers, time };
-    let answer = Some(answer);
     match record(client, &redeemed, (ids, encoded)) {
-        Some(recording) => Stage::Recording { answer, page, recording, began },
-        None => Stage::Ready { answer, page },
+        Some(recording) => Stage::Recording { promised: Some(promised), recording, began },
+        None => {
+            let (answer, page) = promised.keep(client);
+            Stage::Ready { answer: Some(answer), page }
+        }
     }
 }
 
 /// The answers that make no event.
-fn unrecorded(client: &Client, answers: &Answers, judged: Judged<'_>, version: Version) -> Stage {
+fn unrecorded(client: &Client, judged: Judged<'_>, version: Version) -> Stage {
     let door = &client.reactor.door;
+    let answers = client.reactor.answers(client.tls.is_some());
     let (page, answer) = match judged {
         Judged::Challenge { host, token } => {
             let authorization = (door.holdings.challenges)(&host, &token);

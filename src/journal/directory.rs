@@ -65,14 +65,16 @@ impl FromStr for Position {
         let wrong = || PositionError(text.to_owned());
         let (directory, sequence) = text.split_once(':').ok_or_else(wrong)?;
         let directory = directory.parse().map_err(|_| wrong())?;
-        Ok(Self { directory, sequence: sequence.parse().map_err(|_| wrong())? })
+        // The first of all is 1.
+        let sequence = sequence.parse().ok().filter(|sequence| *sequence > 0);
+        Ok(Self { directory, sequence: sequence.ok_or_else(wrong)? })
     }
 }
 
 /// A text that is no position.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "\"{0}\" is no journal position, expected <directory id>:<sequence> such as 0006471dcf1a2b3c:1"
+    "{0:?} is no journal position, expected <directory id>:<sequence> such as 0006471dcf1a2b3c:1"
 )]
 pub struct PositionError(String);
 

@@ -34,6 +34,8 @@ pub(super) struct Driver {
     pub(super) spare: Spare,
     pub(super) measures: Measures,
     pub(super) degraded: Degraded,
+    /// Whether a step failed since a frame was last made durable.
+    pub(super) is_failing: bool,
 }
 
 /// The prepared segment, asked for one ahead.
@@ -43,6 +45,8 @@ pub(super) struct Spare {
     pub(super) ready: Receiver<Prepared>,
     /// The number that was asked for last.
     pub(super) asked: u64,
+    /// Whether it was asked for ahead of need.
+    pub(super) is_ahead: bool,
     /// What came last.
     pub(super) arrived: Option<Prepared>,
 }
@@ -95,19 +99,19 @@ impl Driver {
         Some(match self.next {
             Action::Open { number } => {
                 let opened = self.spare.take(number)?.map(|file| self.file = Some(file));
-                Event::Opened(self.went_well("open", opened))
+                Event::Opened(self.went_well(&OPEN, opened))
             }
             Action::Write { offset } => {
                 let written = self.write(offset);
-                Event::Written(self.went_well("write", written))
+                Event::Written(self.went_well(&WRITE, written))
             }
             Action::Sync => {
                 let synced = self.sync();
-                Event::Synced(self.went_well("sync", synced))
+                Event::Synced(self.went_well(&SYNC, synced))
             }
             Action::Publish { durable } => {
                 self.measures.durable.set(durable);
-                self.degraded.end(REASON);
+                self.end_degraded();
                 self.queue.publish(durable, &self.writer.batch().from);
                 Event::Published
             }
@@ -146,14 +150,33 @@ impl Driver {
         self.file.as_deref().ok_or_else(|| io::Error::other("no segment is open"))
     }
 
-    fn went_well(&self, step: &'static str, result: io::Result<()>) -> bool {
+    fn went_well(&mut self, at: &Failing, result: io::Result<()>) -> bool {
         let Err(error) = result else { return true };
+        let step = at.step;
         self.measures.failures.get_or_create(&Step { step }).inc();
-        self.degraded.begin(REASON);
+        self.is_failing = true;
+        self.degraded.begin(at.reason);
         tracing::error!(step, %error, "the journal left a segment and tries the next");
         false
     }
+
+    fn end_degraded(&mut self) {
+        if std::mem::take(&mut self.is_failing) {
+            [OPEN, WRITE, SYNC].iter().for_each(|at| self.degraded.end(at.reason));
+        }
+    }
 }
+
+/// A step that may fail, and why the process is degraded until a segment is durable again.
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    step: &'static str,
+    reason: &'static str,
+}
+
+const OPEN: Failing = Failing { step: "open", reason: "journal_open" };
+const WRITE: Failing = Failing { step: "write", reason: "journal_write" };
+const SYNC: Failing = Failing { step: "sync", reason: "journal_sync" };
 
 impl Spare {
     /// Waits until the segment has come, or will never come.
@@ -170,10 +193,16 @@ impl Spare {
         self.ask(number);
         loop {
             match self.arrived.take() {
+                // What failed long ago, ahead of need, says nothing of the disk now.
+                Some((arrived, Err(_))) if arrived == number && self.is_ahead => {
+                    self.asked = 0;
+                    self.ask(number);
+                }
                 Some((arrived, file)) if arrived == number => {
                     // After a failure the next is tried when the writer asks for it.
                     if file.is_ok() {
                         self.ask(number + 1);
+                        self.is_ahead = true;
                     }
                     return Some(file);
                 }
@@ -193,9 +222,7 @@ impl Spare {
         // One that has ended cannot be asked: taking tells.
         if self.asked < number && self.wanted.send(number).is_ok() {
             self.asked = number;
+            self.is_ahead = false;
         }
     }
 }
-
-/// Why the process is degraded while no segment can be made durable.
-const REASON: &str = "journal";

@@ -75,8 +75,12 @@ impl Keeper {
 
     fn provide(&mut self, number: u64) {
         self.current = number.saturating_sub(1);
+        let prepared = self.prepare(number);
+        if let Err(error) = &prepared {
+            tracing::warn!(segment = number, %error, "a segment of the journal was not prepared");
+        }
         // A writer that has ended needs no segment: the next look for a number tells us.
-        drop(self.ready.send((number, self.prepare(number))));
+        drop(self.ready.send((number, prepared)));
         self.retain();
     }
 

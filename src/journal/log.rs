@@ -17,7 +17,7 @@ use super::driver::{Driver, Spare};
 use super::frame;
 use super::keeper::Keeper;
 use super::measures::Measures;
-use super::queue::{Batch, Queue};
+use super::queue::{Batch, Queue, Sight};
 use super::reader::Reader;
 use super::recovery::{self, Plan, Tally};
 use super::scan::{Found, Scan};
@@ -169,6 +169,10 @@ impl Journal {
         self.queue.level().1
     }
 
+    pub(super) fn sight(&self) -> Sight {
+        self.queue.sight()
+    }
+
     /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
@@ -229,9 +233,10 @@ impl Journal {
             last: 0,
             sync,
             file: None,
-            spare: Spare { wanted, ready: prepared, asked: first, arrived: None },
+            spare: Spare { wanted, ready: prepared, asked: first, is_ahead: false, arrived: None },
             measures,
             degraded,
+            is_failing: false,
         };
         driver.step(Event::Batch(batch));
         Ok(Crew { driver, keeper, own })

@@ -108,6 +108,7 @@ mod recovery;
 mod retention;
 mod scan;
 mod segment;
+mod watch;
 mod writer;
 
 pub use appender::{Appender, Durable};

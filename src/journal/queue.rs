@@ -48,8 +48,25 @@ struct Waiting {
     next: u64,
     /// The writer sleeps until this many frames wait; `usize::MAX` while it does not sleep.
     wake_at: usize,
+    /// Frames that were refused since the queue was full.
+    refused: u64,
     is_full: bool,
     is_closed: bool,
+}
+
+/// What is seen of the queue at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// The sequence that the next frame gets.
+    pub(super) next: u64,
+    /// The first sequence that is not durable.
+    pub(super) durable: u64,
+    /// Frames that were refused so far since the queue was full.
+    pub(super) refused: u64,
+    /// Whether more than half of the room is taken.
+    pub(super) is_crowded: bool,
+    /// Whether the journal is at its size bound.
+    pub(super) is_full: bool,
 }
 
 /// Frames that were taken from the queue together.
@@ -68,8 +85,8 @@ impl Queue {
     /// durable.
     pub(super) fn new(limit: usize, next: u64, durable: u64) -> Self {
         let batch = Batch::default();
-        let waiting =
-            Waiting { batch, next, wake_at: usize::MAX, is_full: false, is_closed: false };
+        let (refused, is_full, is_closed) = (0, false, false);
+        let waiting = Waiting { batch, next, wake_at: usize::MAX, refused, is_full, is_closed };
         Self {
             waiting: Mutex::new(waiting),
             enough: Condvar::new(),
@@ -99,6 +116,7 @@ impl Queue {
         }
         let size = frame::size(frame.key.len(), frame.body.len());
         if waiting.is_closed || waiting.batch.bytes.len() + size > self.limit {
+            waiting.refused += 1;
             return Err(Refused::QueueFull);
         }
         let sequence = waiting.next;
@@ -118,15 +136,24 @@ impl Queue {
 
     /// Waits for frames, or until the queue is closed.
     ///
-    /// When the last batch had `last` > 1 frames, traffic is dense: then the wait goes on until
-    /// as many have come again, or `gather` has passed. Thin traffic never waits.
+    /// When the last batch had `last` > 1 frames, and the first one since came within `gather`,
+    /// traffic is dense: then the wait goes on until as many have come again, or `gather` has
+    /// passed. Thin traffic never waits, nor does the first click after a burst.
     pub(super) fn wait(&self, last: usize, gather: Duration) {
         let mut waiting = self.lock();
+        let mut is_dense = last > 1;
         while waiting.batch.count == 0 && !waiting.is_closed {
             waiting.wake_at = 1;
-            waiting = self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if is_dense {
+                let waited = self.enough.wait_timeout(waiting, gather);
+                let (held, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+                waiting = held;
+                is_dense = !outcome.timed_out();
+            } else {
+                waiting = self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
         }
-        if waiting.batch.count < last && last > 1 && !waiting.is_closed {
+        if waiting.batch.count < last && is_dense && !waiting.is_closed {
             waiting.wake_at = last;
             let waited = self.enough.wait_timeout(waiting, gather);
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -197,6 +224,16 @@ impl Queue {
     pub(super) fn level(&self) -> (u64, usize) {
         let waiting = self.lock();
         (waiting.next, waiting.batch.bytes.len())
+    }
+
+    /// What is seen now.
+    pub(super) fn sight(&self) -> Sight {
+        // Before the lock: what is durable then was queued then.
+        let durable = self.durable();
+        let waiting = self.lock();
+        let (next, refused, is_full) = (waiting.next, waiting.refused, waiting.is_full);
+        let is_crowded = waiting.batch.bytes.len() > self.limit / 2;
+        Sight { next, durable, refused, is_crowded, is_full }
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -115,6 +115,9 @@ impl Parts {
             clock,
             metrics,
         )?;
+        if !settings.edge.https.is_empty() {
+            certificates.require_one()?;
+        }
         let key = address_key(settings, world)?;
         let encoder = Encoder::new(settings.events.clone(), key, &settings.node.name);
         Ok(Self { keyring, certificates, encoder: Arc::new(encoder), authority_file })

@@ -24,7 +24,7 @@ use crate::edge::{Door, Holdings, Sockets};
 use crate::hostname::Hostname;
 use crate::journal::Journal;
 use crate::metrics::{Counts, Metrics};
-use crate::token::Keyring;
+use crate::token::{Keyring, LinkForm, Mint, Row};
 
 /// The outside world, as the node sees it.
 #[derive(Clone, Debug)]
@@ -149,6 +149,7 @@ impl Node {
         door.watch(drain);
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
+        node.watch_journal(&world, within);
         let appenders =
             reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
         let mut running = Running {
@@ -172,6 +173,18 @@ impl Node {
         Ok(Ended { counts })
     }
 
+    /// Tells, for as long as the operator's door does, whether the disk keeps up.
+    fn watch_journal(&self, world: &World, within: Duration) {
+        let (journal, degraded) = (Arc::clone(&self.journal), self.metrics.degraded.clone());
+        let (clock, ending) = (Arc::clone(&world.clock), self.admin_drain.clone());
+        self.admin_drain.spawn(async move {
+            tokio::select! {
+                () = journal.watch(&*clock, &degraded, within) => {}
+                () = ending.ending() => {}
+            }
+        });
+    }
+
     fn open_admin(
         &self,
         settings: &Settings,
@@ -189,6 +202,7 @@ impl Node {
             }
             _ => None,
         };
+        let links = link_form(settings, running);
         let parts = admin::Parts {
             metrics: self.metrics.clone(),
             readiness: self.readiness.clone(),
@@ -197,6 +211,8 @@ impl Node {
             disk: Arc::clone(&world.disk),
             recent: is_dev.then(|| recent.clone()),
             sample: extras.sample.map(|sample| sample(running)),
+            mint: Mint::new(running.keyring.clone(), links, Row::default()),
+            clock: Arc::clone(&world.clock),
             reload_keys: Arc::new(move || keys.reload().map_err(|error| error.to_string())),
             tls,
         };
@@ -210,12 +226,6 @@ impl Node {
     }
 
     fn node_file(&self, settings: &Settings, running: &Running, world: &World) -> NodeFile {
-        // A base with port 0 means the port that plain HTTP was given.
-        let port = running.http.first().map_or(0, SocketAddr::port);
-        let base = match settings.links.base.strip_suffix(":0") {
-            Some(front) => format!("{front}:{port}"),
-            None => settings.links.base.clone(),
-        };
         NodeFile {
             pid: std::process::id(),
             started: world.clock.wall().to_string(),
@@ -224,11 +234,7 @@ impl Node {
             http: running.http.clone(),
             admin: running.admin,
             socket: running.socket.clone(),
-            links: admin::Links {
-                base,
-                click_prefix: settings.edge.click_prefix.clone(),
-                open_prefix: settings.edge.open_prefix.clone(),
-            },
+            links: link_form(settings, running),
         }
     }
 
@@ -266,11 +272,24 @@ impl Node {
     }
 }
 
+/// What links look like. A base with port 0 means the port that plain HTTP was given.
+fn link_form(settings: &Settings, running: &Running) -> LinkForm {
+    let port = running.http.first().map_or(0, SocketAddr::port);
+    let mut form = settings.link_form();
+    if let Some(front) = form.base.strip_suffix(":0") {
+        form.base = format!("{front}:{port}");
+    }
+    form
+}
+
 /// SIGTERM and SIGINT end the node; SIGHUP has it read certificates and keys again.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
+    /// Taken so that a file past the limit of its size is an error to the journal, as every
+    /// other error of the disk, and not this process's end.
+    _file_too_large: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -279,6 +298,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _file_too_large: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 

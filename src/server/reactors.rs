@@ -4,6 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::node::Node;
 use crate::admin::Readiness;
 use crate::drain::Drain;
@@ -77,13 +79,17 @@ async fn run(
     }
 }
 
-/// Settles what became durable last; what did not is counted unrecorded. Returns how many did
-/// not.
+/// Settles what became durable last; what did not is counted unrecorded and traced, each by its
+/// event's id. Returns how many did not.
 pub(super) fn settle(appenders: &[Appender]) -> usize {
     let mut left = 0;
     for appender in appenders {
-        for _ in 0..appender.settle_now() {
-            appender.account().unrecorded(Unrecorded::Shutdown);
+        appender.settle_now();
+        for id in appender.in_progress() {
+            let reason = Unrecorded::Shutdown;
+            appender.account().unrecorded(reason);
+            let event = Uuid::from_bytes(id);
+            tracing::warn!(%event, reason = reason.name(), "answered, and not known to be recorded");
             left += 1;
         }
     }

@@ -187,11 +187,12 @@ impl Driver {
             self.measures.acknowledged.inc_by(acknowledged);
             self.health.acknowledged(now);
         }
-        if let Some((told, verdict)) = pile.unreachable {
+        if pile.is_reachable {
+            self.health.reachable(courier.window().is_empty());
+        }
+        for (told, verdict) in pile.unreachable {
             self.health.trouble(&told, verdict);
             courier.trouble(verdict, now);
-        } else if pile.is_reachable {
-            self.health.reachable(courier.window().is_empty());
         }
         pile.batches.into_iter().for_each(|batches| self.measures.batched(batches));
         true

@@ -11,31 +11,34 @@ pub(super) struct Health {
     degraded: Degraded,
     /// When something was last acknowledged, or nothing was under way.
     progress: Instant,
+    /// What was told of since: each kind once.
+    told: Vec<Verdict>,
 }
 
 impl Health {
     pub(super) fn new(degraded: Degraded, now: Instant) -> Self {
-        Self { degraded, progress: now }
+        Self { degraded, progress: now, told: Vec::new() }
     }
 
     /// Something was acknowledged.
     pub(super) fn acknowledged(&mut self, now: Instant) {
         self.progress = now;
-        self.degraded.end(REASON);
+        self.end();
     }
 
     /// Something went wrong.
-    pub(super) fn trouble(&self, told: &str, verdict: Verdict) {
-        if !self.degraded.reasons().contains(&REASON) {
+    pub(super) fn trouble(&mut self, told: &str, verdict: Verdict) {
+        if !self.told.contains(&verdict) {
+            self.told.push(verdict);
             tracing::warn!(told, ?verdict, "events do not get to Kafka: they are kept");
         }
         self.degraded.begin(REASON);
     }
 
     /// A broker is connected; `is_idle` when nothing waits for it.
-    pub(super) fn reachable(&self, is_idle: bool) {
+    pub(super) fn reachable(&mut self, is_idle: bool) {
         if is_idle {
-            self.degraded.end(REASON);
+            self.end();
         }
     }
 
@@ -46,6 +49,11 @@ impl Health {
         } else if now.saturating_duration_since(self.progress) > STALLED {
             self.degraded.begin(REASON);
         }
+    }
+
+    fn end(&mut self) {
+        self.told.clear();
+        self.degraded.end(REASON);
     }
 }
 

@@ -163,7 +163,7 @@ impl Run<'_> {
                 self.progress = now;
             }
         }
-        if let Some((told, verdict)) = unreachable {
+        for (told, verdict) in unreachable {
             courier.trouble(verdict, now);
             self.told = match verdict {
                 Verdict::Retry(reason) => format!("{}: {told}", reason.name()),

@@ -28,8 +28,8 @@ pub(super) struct Pile {
     pub(super) settled: Vec<(u64, Result<(), Verdict>)>,
     /// Whether a broker is connected, when that was told.
     pub(super) is_reachable: bool,
-    /// That none is, and what was heard.
-    pub(super) unreachable: Option<(String, Verdict)>,
+    /// That none is, and what was heard; all of it, since librdkafka tells each cause once.
+    pub(super) unreachable: Vec<(String, Verdict)>,
     pub(super) batches: Vec<Batches>,
 }
 
@@ -44,7 +44,7 @@ impl Reports {
                 News::Settled { tag, outcome } => pile.settled.push((tag as u64, outcome)),
                 News::Reachable => pile.is_reachable = true,
                 News::Unreachable(told, verdict) => {
-                    pile.unreachable = Some((told.to_owned(), verdict));
+                    pile.unreachable.push((told.to_owned(), verdict));
                 }
                 News::Batches(batches) => pile.batches.push(batches),
             }
@@ -88,7 +88,7 @@ impl Pile {
     fn is_empty(&self) -> bool {
         self.settled.is_empty()
             && !self.is_reachable
-            && self.unreachable.is_none()
+            && self.unreachable.is_empty()
             && self.batches.is_empty()
     }
 }

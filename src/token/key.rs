@@ -123,7 +123,7 @@ impl fmt::Debug for Key {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KeyError {
     /// The id is not eight hexadecimal digits.
-    #[error("\"{0}\" is no key id, expected eight hexadecimal digits")]
+    #[error("{0:?} is no key id, expected eight hexadecimal digits in lower case")]
     Id(String),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
@@ -150,9 +150,7 @@ struct KeyFile {
 }
 
 fn time(name: &'static str, text: &str) -> Result<Timestamp, KeyError> {
-    let time: jiff::Timestamp = text.parse().map_err(|_| KeyError::Time(name))?;
-    let micros = u64::try_from(time.as_microsecond()).map_err(|_| KeyError::Time(name))?;
-    Ok(Timestamp::from_micros(micros))
+    text.parse().map_err(|_| KeyError::Time(name))
 }
 
 /// Bytes of a master key.

@@ -29,6 +29,11 @@ impl Keyring {
     pub fn load(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, KeyringError> {
         disk.create_directory(folder)
             .map_err(|source| KeyringError::Folder { folder: folder.to_owned(), source })?;
+        Self::load_existing(disk, folder)
+    }
+
+    /// Reads the keys of a folder that is there: a mistyped name makes none.
+    pub fn load_existing(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, KeyringError> {
         let keys = read(&*disk, folder)?;
         let keys = Arc::new(ArcSwap::from_pointee(keys));
         Ok(Self { disk, folder: folder.to_owned(), keys })
@@ -196,6 +201,12 @@ pub enum KeyringError {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// There is no folder of keys.
+    #[error(
+        "there is no key folder {}: make a key with `waypost key new`, or start `waypost dev`",
+        .0.display()
+    )]
+    Missing(PathBuf),
     /// There is no such key.
     #[error("there is no key {id} in {}", folder.display())]
     Unknown {
@@ -207,7 +218,10 @@ pub enum KeyringError {
 }
 
 fn read(disk: &dyn Disk, folder: &Path) -> Result<BTreeMap<KeyId, Key>, KeyringError> {
-    let wrong = |source| KeyringError::Folder { folder: folder.to_owned(), source };
+    let wrong = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => KeyringError::Missing(folder.to_owned()),
+        _ => KeyringError::Folder { folder: folder.to_owned(), source },
+    };
     let mut keys = BTreeMap::new();
     for entry in disk.list(folder).map_err(wrong)? {
         let Some(name) = entry.name.strip_suffix(SUFFIX).filter(|_| !entry.is_directory) else {

@@ -10,9 +10,8 @@ use waypost::disk::{Disk, SystemDisk};
 use waypost::journal;
 
 use crate::kafka::{Broker, PASSWORD, USER};
-use crate::node::traffic::Traffic;
-use crate::node::{Judge, NAME, Node, Random};
-use crate::route::{HOST, Route, Topics};
+use crate::node::{Node, Random};
+use crate::route::{Route, Topics};
 
 #[test]
 fn every_acknowledged_click_is_in_the_topic_through_kills() {
@@ -31,10 +30,8 @@ fn every_acknowledged_click_is_in_the_topic_through_kills() {
     );
     let mut route = Route::start(&topics, &secure, "answer_within = \"1900ms\"");
     let mut random = Random::from_environment();
-    let clicks = route.mint(&mut random, CLICKS);
     let (address, addresses) = watch::channel(Some(route.node.https()));
-    let judge = Judge::new(NAME);
-    let traffic = Arc::new(Traffic::new(route.node.client(), HOST, clicks, addresses, judge));
+    let traffic = route.traffic(CLICKS, addresses);
     let sending = thread::spawn({
         let traffic = Arc::clone(&traffic);
         move || traffic.run()
@@ -64,7 +61,7 @@ fn every_acknowledged_click_is_in_the_topic_through_kills() {
     let acknowledged = route.metric("waypost_kafka_settled_acknowledged") as usize;
     assert!(route.node.terminate().success(), "{}", route.node.told());
     let values = broker.values(&route.topic);
-    let judge = traffic.into_judge();
+    let (judge, _) = traffic.finish();
     let verdict = judge.judge(values.iter().map(String::as_str));
     println!("{verdict} excused={excused}");
     assert_eq!((verdict.missing, verdict.spurious), (0, 0), "{verdict}");
@@ -74,7 +71,9 @@ fn every_acknowledged_click_is_in_the_topic_through_kills() {
     let distinct = verdict.acknowledged + verdict.ambiguous_recorded;
     assert_eq!((distinct, values.len() - verdict.duplicates), (acknowledged, acknowledged));
     // The journal has the same, once.
-    let recorded = judge.judge(route.node.events().lines());
+    let mut hearing = judge.hearing();
+    route.node.each_event(|event| hearing.hear(event));
+    let recorded = hearing.verdict(&route.node.exceptions());
     assert!(recorded.is_exact(), "{recorded}");
 }
 

@@ -7,19 +7,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::kafka::Broker;
-use crate::node::traffic::Traffic;
-use crate::node::{Judge, NAME, Random};
-use crate::route::{HOST, Route};
+use crate::route::Route;
 
 #[test]
 fn a_broker_that_is_killed_and_comes_back_costs_nothing_but_lag() {
     let mut broker = Broker::start();
     let mut route = Route::to(&broker, "");
-    let mut random = Random::from_environment();
-    let clicks = route.mint(&mut random, CLICKS);
     let (_kept, address) = watch::channel(Some(route.node.https()));
-    let judge = Judge::new(NAME);
-    let traffic = Arc::new(Traffic::new(route.node.client(), HOST, clicks, address, judge));
+    let traffic = route.traffic(CLICKS, address);
     let sending = thread::spawn({
         let traffic = Arc::clone(&traffic);
         move || traffic.run()
@@ -42,7 +37,7 @@ fn a_broker_that_is_killed_and_comes_back_costs_nothing_but_lag() {
     route.wait_until_shipped(CLICKS);
     route.wait_for_degraded("kafka", false);
     let values = broker.values(&route.topic);
-    let verdict = traffic.into_judge().judge(values.iter().map(String::as_str));
+    let verdict = traffic.finish().0.judge(values.iter().map(String::as_str));
     println!("{verdict}");
     assert_eq!((verdict.missing, verdict.spurious), (0, 0), "{verdict}");
     // What the first process had sent and not heard of.

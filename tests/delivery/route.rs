@@ -1,13 +1,13 @@
 //! The way of events from a node to topics of its own on a broker.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use crate::kafka::Broker;
-use crate::node::traffic::{Minted, Traffic};
-use crate::node::{Click, Judge, NAME, Node, Protocol, Random, Setup};
+use crate::node::{Address, Judge, Mailing, NAME, Node, Pattern, Protocol, Random, Setup, Traffic};
 
 /// A node whose events go to topics that no other test uses.
 pub struct Route {
@@ -42,26 +42,27 @@ impl Route {
         Self { node: Node::start(&setup), topic: topics.events() }
     }
 
-    /// Clicks of all kinds of requests, minted, none of them sent.
-    pub fn mint(&self, random: &mut Random, count: usize) -> Vec<Minted> {
-        (0..count)
-            .map(|serial| {
-                let protocol = random.pick(&[Protocol::Http1, Protocol::Http2]);
-                let click = Click::random(random, serial, HOST, protocol);
-                let token = self.node.mint().token(&click);
-                Minted { click, token }
-            })
-            .collect()
+    /// `count` clicks of all kinds, none of them sent yet.
+    pub fn traffic(&self, count: usize, address: Address) -> Arc<Traffic> {
+        let seed = Random::from_environment().next();
+        let protocols = [Protocol::Http1, Protocol::Http2];
+        let mailing = Mailing::new(seed, &[HOST.to_owned()], &protocols);
+        let pattern = Pattern { count, ..Pattern::default() };
+        Traffic::new(
+            (self.node.client(), self.node.mint().clone()),
+            mailing,
+            pattern,
+            address,
+            NAME,
+        )
     }
 
     /// Sends `count` clicks from many connections; blocks until each is answered.
     pub fn click(&self, count: usize) -> Judge {
-        let clicks = self.mint(&mut Random::from_environment(), count);
         let (_kept, address) = watch::channel(Some(self.node.https()));
-        let traffic = Traffic::new(self.node.client(), HOST, clicks, address, Judge::new(NAME));
-        let traffic = std::sync::Arc::new(traffic);
+        let traffic = self.traffic(count, address);
         traffic.run();
-        traffic.into_judge()
+        traffic.finish().0
     }
 
     /// The value of a metric without labels, or with the labels in its name.
@@ -97,6 +98,15 @@ impl Route {
         assert_eq!(status, 200, "{body}");
         let told: serde_json::Value = serde_json::from_str(&body).unwrap();
         told["degraded"].as_array().unwrap().iter().any(|of| of == reason)
+    }
+
+    /// Waits until the node's traces hold a text.
+    pub fn wait_until_told(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.node.told().contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "{text}: {}", self.node.told());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Waits until `reason` is among the degraded reasons, or no longer.

@@ -76,6 +76,8 @@ impl House {
         let journal = Journal::open(
             &journal::Config {
                 directory: folder.path().join("journal"),
+                // A large one takes long to prepare where many tests share a disk.
+                segment: 1 << 20,
                 ..journal::Config::default()
             },
             disk,
@@ -123,8 +125,9 @@ impl House {
         keyring.seal(&claims, &host(on), SystemClock.wall()).unwrap()
     }
 
-    /// The events that are durable.
-    pub(crate) fn events(&self) -> Vec<Value> {
+    /// All events, once those of answers that could not wait for the disk are durable too.
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        self.until("events_in_progress", 0).await;
         let (mut reader, mut events) = (self.journal.reader(0), Vec::new());
         while let Some(stored) = reader.read().unwrap() {
             events.push(serde_json::from_slice(stored.frame.body).unwrap());

@@ -47,6 +47,8 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
     pub protocol: Protocol,
+    /// Whether the TLS session was resumed.
+    pub is_resumed: bool,
     pub user_agent: Option<String>,
     pub referer: Option<String>,
     pub accept_language: Option<String>,
@@ -98,6 +100,7 @@ impl Click {
             [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("dnt", "1")];
         let visit = Visit {
             protocol,
+            is_resumed: false,
             user_agent: ascii(user_agent),
             referer: ascii(referer),
             accept_language: (random.below(2) > 0).then(|| "de-CH, fr;q=0.9".to_owned()),
@@ -116,7 +119,7 @@ impl Click {
     }
 
     /// The event that a node named `node` makes of it, whole but for `id` and `time`, when it was
-    /// asked over TLS 1.3, without resumption, from this machine.
+    /// asked over TLS 1.3 from this machine.
     pub fn event(&self, node: &str) -> Value {
         let (link, visit) = (&self.link, &self.visit);
         let mut data = Map::new();
@@ -151,7 +154,7 @@ impl Click {
         if !link.meta.is_empty() {
             data.insert("meta".to_owned(), object(&link.meta));
         }
-        data.insert("resumed".to_owned(), false.into());
+        data.insert("resumed".to_owned(), visit.is_resumed.into());
         data.insert("headers".to_owned(), object(&visit.headers));
         json!({
             "specversion": "1.0",
@@ -165,6 +168,19 @@ impl Click {
             "datacontenttype": "application/json",
             "data": data,
         })
+    }
+}
+
+impl Visit {
+    /// The fields of the request.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = [
+            ("user-agent", &self.user_agent),
+            ("referer", &self.referer),
+            ("accept-language", &self.accept_language),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        own.chain(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 }
 

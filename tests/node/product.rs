@@ -7,12 +7,14 @@ use waypost::clock::{Clock, SystemClock};
 use waypost::config::Settings;
 use waypost::disk::{Disk, SystemDisk};
 use waypost::hostname::Hostname;
+use waypost::journal::{self, Reader, Stream};
 use waypost::server::{Extras, World, serve};
 use waypost::token::{Action, Claims, Keyring};
 
 use super::click::{Click, Kind};
 
-/// Mints tokens with the keys of a folder.
+/// Mints tokens with the keys of a folder. Cloning is cheap.
+#[derive(Clone)]
 pub struct Mint {
     keyring: Keyring,
 }
@@ -32,6 +34,16 @@ impl Mint {
     pub fn token_without_message(&self, host: &str, url: &str) -> String {
         let host = Hostname::parse(host).unwrap();
         self.keyring.seal(&Claims::new(Action::Click { url }), &host, SystemClock.wall()).unwrap()
+    }
+
+    /// Reads the keys of a folder that a node uses. The error says what is wrong with it.
+    pub fn of(folder: &Path) -> Result<Self, String> {
+        let keyring =
+            Keyring::load(Arc::new(SystemDisk), folder).map_err(|error| error.to_string())?;
+        match keyring.sealing_key(SystemClock.wall()) {
+            Some(_) => Ok(Self { keyring }),
+            None => Err("no key in it seals links now".to_owned()),
+        }
     }
 
     /// The token of a click's link.
@@ -58,8 +70,24 @@ impl Mint {
     }
 }
 
+/// Tells of everything recorded in a journal's folder, event by event. A node may write there.
+pub fn each_recorded(folder: &Path, each: &mut dyn FnMut(&str)) -> Result<(), String> {
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+    let directories = journal::directories(&*disk, folder).map_err(|error| error.to_string())?;
+    for (id, path) in directories {
+        let mut reader = Reader::outside(Arc::clone(&disk), id, &path, 1);
+        while let Some(stored) = reader.read().map_err(|error| error.to_string())? {
+            if stored.frame.stream == Stream::Events {
+                each(&String::from_utf8_lossy(stored.frame.body));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Runs a node in this process, on a disk of the test's own, until it is asked to end.
 pub fn serve_on(disk: Arc<dyn Disk>, configuration: &Path) {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let settings = Settings::load(&*disk, configuration).unwrap().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     serve(&settings, World { disk, clock }, Extras::default(), |_| ()).unwrap();

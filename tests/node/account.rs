@@ -1,0 +1,101 @@
+//! Accounts for what was answered and is not recorded: by the ids that the node traced.
+//!
+//! A trace names an event, not a request, but the event's id (UUID version 7) tells its
+//! millisecond, which lies between the request and its answer. So each missing event is matched
+//! with an id of its time, each id with one event at most.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use uuid::Uuid;
+use waypost::clock::Timestamp;
+
+use super::traces::Exceptions;
+use super::verdict::Verdict;
+
+/// A request without its event, and when that event may have been made, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span<'a> {
+    message: &'a str,
+    from: u64,
+    to: u64,
+}
+
+impl<'a> Span<'a> {
+    /// From a request to its answer; without one, to the end of time.
+    pub(super) fn of(message: &'a str, asked: Timestamp, answered: Option<Timestamp>) -> Self {
+        let to = answered.map_or(u64::MAX, |at| at.micros() / 1_000);
+        Self { message, from: asked.micros() / 1_000, to }
+    }
+}
+
+/// Counts obligations without their event as unrecorded, lost after a late answer, or missing;
+/// and traces that what is recorded contradicts as spurious. Returns the traces that no request
+/// explains.
+pub(super) fn account_for<'a>(
+    obligations: &[Span<'_>],
+    mays: &[Span<'_>],
+    exceptions: &'a Exceptions,
+    found: &HashMap<Uuid, &str>,
+    verdict: &mut Verdict,
+) -> Vec<&'a Uuid> {
+    verdict.late = exceptions.late.len();
+    for (id, reason) in &exceptions.unrecorded {
+        // A node that ends cannot know what becomes of a write that the disk still has.
+        if found.contains_key(id) && reason != SHUTDOWN {
+            verdict.spurious("recorded, and traced as unrecorded", &format!("{id} {reason}"));
+        }
+    }
+    let unrecorded = exceptions.unrecorded.keys().filter(|id| !found.contains_key(*id));
+    let late = exceptions
+        .late
+        .iter()
+        .filter(|id| !found.contains_key(*id) && !exceptions.unrecorded.contains_key(*id));
+    let (unrecorded, late): (Vec<_>, Vec<_>) = (unrecorded.collect(), late.collect());
+    let (left, unexplained) = matched(obligations, &unrecorded);
+    verdict.unrecorded = obligations.len() - left.len();
+    let (missing, late_unexplained) = matched(&left, &late);
+    verdict.late_lost = left.len() - missing.len();
+    for span in &missing {
+        verdict.missing(format!("{} was acknowledged", span.message));
+    }
+    matched(mays, &[unexplained, late_unexplained].concat()).1
+}
+
+/// Matches as many ids as can be with spans that hold their time; returns what is left of both.
+///
+/// Each id, in the order of time, takes the span that ends first: no other choice matches more.
+fn matched<'a, 'b>(spans: &[Span<'a>], ids: &[&'b Uuid]) -> (Vec<Span<'a>>, Vec<&'b Uuid>) {
+    let mut spans: Vec<_> = spans.to_vec();
+    spans.sort_by_key(|span| Reverse(span.from));
+    let mut ids: Vec<_> = ids.to_vec();
+    ids.sort_by_key(|id| milliseconds(id));
+    let mut open = BinaryHeap::new();
+    let (mut left, mut unexplained) = (Vec::new(), Vec::new());
+    let mut begun = Vec::new();
+    for id in ids {
+        let at = milliseconds(id);
+        while let Some(span) = spans.pop_if(|span| span.from <= at) {
+            open.push(Reverse((span.to, begun.len())));
+            begun.push(span);
+        }
+        while open.peek().is_some_and(|Reverse((to, _))| *to < at) {
+            left.extend(open.pop().map(|Reverse((_, index))| begun[index]));
+        }
+        if open.pop().is_none() {
+            unexplained.push(id);
+        }
+    }
+    left.extend(open.into_iter().map(|Reverse((_, index))| begun[index]));
+    left.extend(spans);
+    left.sort_by_key(|span| span.message);
+    (left, unexplained)
+}
+
+/// The time in an id, in milliseconds since 1970 (RFC 9562 §5.7).
+fn milliseconds(id: &Uuid) -> u64 {
+    (id.as_u128() >> 80) as u64
+}
+
+/// Why an event of a node that ended may or may not be recorded.
+const SHUTDOWN: &str = "shutdown";
