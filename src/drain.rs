@@ -1,8 +1,9 @@
 //! Every task and thread is started here, so that every one of them is waited for.
 //!
-//! A [`Drain`] is a group of tasks and threads with one signal. [`Drain::begin`] asks all of them to finish;
-//! [`Drain::finished`] waits until they have, or until a grace has passed. Each thread that runs
-//! its own runtime has a [`Drain::branch`] of the process's group: one signal, its own tasks.
+//! A [`Drain`] is a group of tasks and threads with one signal. [`Drain::begin`] asks all of them
+//! to finish; [`Drain::finished`] waits until they have, or until a grace has passed. Each thread
+//! that runs its own runtime has a [`Drain::branch`] of the process's group: one signal, its own
+//! tasks.
 
 use std::fmt;
 use std::future::Future;

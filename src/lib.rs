@@ -46,7 +46,9 @@
 //! once, publishes the durable position and wakes each waiting reactor once; the reactor then
 //! wakes its own tasks. One wake-up for each batch and reactor is what keeps recording cheap:
 //! each is a system call. The shipper is one more thread, beside those of librdkafka. The
-//! operator's door, signals and the reading of keys live on the main thread.
+//! operator's door, signals, the reading of keys and the watch over the journal's disk live on the
+//! main thread. Traces are written by a thread of their own, so that nobody waits for standard
+//! error.
 
 pub mod admin;
 pub mod cli;

@@ -43,7 +43,7 @@ enum BadRows {
 #[derive(Debug, Error)]
 pub(super) enum BulkError {
     /// A bad row.
-    #[error("line {line}: {error} ({minted} links were minted before it)")]
+    #[error("line {line}: {error} (before it: {})", output::counted(*minted, "link"))]
     BadRow {
         /// Its number, counted from 1.
         line: u64,
@@ -61,7 +61,7 @@ pub(super) enum BulkError {
         source: io::Error,
     },
     /// Nobody takes the links.
-    #[error("standard output: {source} (after {minted} links)")]
+    #[error("standard output: {source} (after {})", output::counted(*minted, "link"))]
     Output {
         /// What the system said.
         source: io::Error,
@@ -167,9 +167,9 @@ impl Run<'_> {
         if self.bad == 0 {
             return 0;
         }
-        let (bad, rows) = (self.bad, self.bad + self.minted);
-        let told = "an empty line stands in the place of each";
-        self.progress.tell(format_args!("{bad} of {rows} rows were bad: {told}"));
+        let (bad, rows) = (self.bad, output::counted(self.bad + self.minted, "row"));
+        let told = "an empty line stands in the place of each bad one";
+        self.progress.tell(format_args!("bad: {bad} of {rows}; {told}"));
         1
     }
 }

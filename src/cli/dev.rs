@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::output;
 use super::place::DEV_FOLDER;
 use super::{topics, trace};
 use crate::admin::{self, Label, Sample};
@@ -115,7 +116,8 @@ impl DevArgs {
             links.tell(running, &data);
         });
         let kept = ended.map_err(|error| self.explained(error))?.counts.journalled;
-        print(&format!("{kept} events kept in {}\n", self.data.display()));
+        let kept = output::counted(kept, "event");
+        print(&format!("{kept} kept in {}\n", self.data.display()));
         Ok(())
     }
 

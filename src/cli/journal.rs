@@ -218,9 +218,8 @@ fn cat(
     }
     out.flush()?;
     if skipped > 0 {
-        output::tell(format_args!(
-            "{skipped} damaged events were skipped: see `waypost journal verify`"
-        ));
+        let skipped = output::counted(skipped, "damaged event");
+        output::tell(format_args!("{skipped} skipped: see `waypost journal verify`"));
     }
     if let Some(from) = from.filter(|_| printed == 0) {
         output::tell(format_args!("there is no event from {from} on"));
@@ -322,19 +321,24 @@ fn verdict(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "{}: {fault}", report.directory)?;
         }
     }
-    let frames = reports.iter().map(Report::frames).sum::<u64>();
+    let frames = reports.iter().map(|report| report.frames).sum::<u64>();
     let segments = reports.iter().map(|report| report.segments.len()).sum::<usize>();
     let faults = reports.iter().map(|report| report.faults.len()).sum::<usize>();
-    let state = if faults == 0 { "all can be read".to_owned() } else { format!("{faults} faults") };
-    writeln!(out, "{frames} events in {segments} segments: {state}")
+    let state = match faults {
+        0 => "all can be read".to_owned(),
+        faults => output::counted(faults as u64, "fault"),
+    };
+    let events = output::counted(frames, "event");
+    let segments = output::counted(segments as u64, "segment");
+    writeln!(out, "{events} in {segments}: {state}")
 }
 
 fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "directory {}  {} events  acknowledged before {}",
+        "directory {}  {}  acknowledged before {}",
         report.directory,
-        report.frames(),
+        output::counted(report.frames, "event"),
         report.cursor
     )?;
     writeln!(
@@ -376,10 +380,12 @@ fn object(report: &Report) -> Value {
     });
     json!({
         "directory": report.directory.to_string(),
-        "events": report.frames(),
+        "events": report.frames,
         "acknowledged_before": report.cursor,
         "segments": segments.collect::<Vec<_>>(),
-        "faults": report.faults,
+        "faults": report.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "notes": report.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "lost": report.lost,
     })
 }
 

@@ -10,7 +10,7 @@ use super::output::{self, OutputError};
 use super::place::{PlaceArgs, PlaceError};
 use crate::clock::{Clock, Timestamp, TimestampError};
 use crate::disk::Disk;
-use crate::token::{KeyError, Keyring, KeyringError};
+use crate::token::{KeyError, Keyring, KeyringError, Later};
 
 /// Makes, lists and refuses link keys. A running node sees a change by itself.
 #[derive(Args, Debug)]
@@ -43,6 +43,10 @@ enum Command {
         /// From when on, such as 2026-12-01T00:00:00Z or 2026-12-01; without it, from now on.
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
+        /// Let a key that is refused already be refused from a later time on: until then its
+        /// links open again.
+        #[arg(long, requires = "from")]
+        postpone: bool,
     },
 }
 
@@ -61,6 +65,9 @@ pub(super) enum KeyCommandError {
     /// What was done could not be told.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The key would open again until the time of `--from`.
+    #[error("--from: {0}; use --postpone if that is meant")]
+    Revived(KeyringError),
     /// The place could not be found out.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -84,12 +91,20 @@ impl KeyArgs {
                 let place = place.resolve(disk)?;
                 list(&Keyring::load_existing(Arc::clone(disk), &place.keys)?, json, now)?;
             }
-            Command::Refuse { id, place, from } => {
+            Command::Refuse { id, place, from, postpone } => {
                 let id = id.parse()?;
-                let from = from.as_deref().map(str::parse).transpose()?.unwrap_or(now);
+                let asked = from.as_deref().map(str::parse).transpose()?;
                 let place = place.resolve(disk)?;
                 let keyring = Keyring::load_existing(Arc::clone(disk), &place.keys)?;
-                keyring.refuse(id, from)?;
+                let later = if postpone { Later::Allowed } else { Later::Refused };
+                let from = match keyring.refuse(id, asked.unwrap_or(now), later) {
+                    // From now on is what it already is.
+                    Err(KeyringError::Refused { already, .. }) if asked.is_none() => already,
+                    Err(error @ KeyringError::Refused { .. }) => {
+                        return Err(KeyCommandError::Revived(error));
+                    }
+                    refused => refused.map(|()| asked.unwrap_or(now))?,
+                };
                 output::line(format_args!("{id} is refused from {from} on"))?;
                 if keyring.sealing_key(now).is_none() {
                     output::tell("no key is left to seal with: make one with `waypost key new`");
@@ -107,7 +122,7 @@ fn list(keyring: &Keyring, as_json: bool, now: Timestamp) -> Result<(), OutputEr
         _ if sealing == Some(id) => "seals and opens",
         _ => "opens",
     };
-    let keys = keyring.list();
+    let (keys, faults) = (keyring.list(), keyring.faults());
     if as_json {
         let keys = keys.iter().map(|(id, created, refused)| {
             json!({
@@ -117,7 +132,14 @@ fn list(keyring: &Keyring, as_json: bool, now: Timestamp) -> Result<(), OutputEr
                 "refused_from": refused.map(|from| from.to_string()),
             })
         });
-        return output::line(json!({ "keys": keys.collect::<Vec<_>>() }));
+        let faults = faults.iter().map(
+            |fault| json!({ "file": fault.file.display().to_string(), "reason": fault.reason }),
+        );
+        let (keys, faults): (Vec<_>, Vec<_>) = (keys.collect(), faults.collect());
+        return output::line(json!({ "keys": keys, "unreadable": faults }));
+    }
+    for fault in &faults {
+        output::tell(format_args!("{}: no key: {}", fault.file.display(), fault.reason));
     }
     if keys.is_empty() {
         return output::line("no keys: make one with `waypost key new`");

@@ -22,6 +22,11 @@ pub(super) fn tell_over(text: impl Display) {
     drop(write!(io::stderr(), "\r{text}{CLEAR}"));
 }
 
+/// A count and its noun.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
 /// Why something could not be printed.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output: {0}")]

@@ -260,7 +260,7 @@ impl Measures {
         let help = "Time from a click's or open's request to its answer, the disk included";
         let mut histogram =
             encoder.encode_descriptor("answer_seconds", help, None, MetricType::Histogram)?;
-        let bounds = BOUNDS.iter().copied().chain([f64::MAX]);
+        let bounds = BOUNDS.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> =
             bounds.enumerate().map(|(at, b)| (b, self.sum(|tally| &tally.seconds[at]))).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

@@ -19,7 +19,6 @@ mod click;
 mod client;
 mod config;
 mod connection;
-
 mod door;
 mod handshake;
 mod http1;

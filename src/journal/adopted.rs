@@ -5,61 +5,35 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::cursor::{self, Cursor};
-use super::directory::{self, DirectoryId, Held};
+use super::cursor;
+use super::directory::{self, DirectoryId, Held, SegmentFile};
+use super::salvage;
 use super::segment::HeaderFault;
 use crate::disk::Disk;
 
 /// The adopted directories, oldest first. Cloning shares them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Adopted {
-    held: Arc<Mutex<Vec<Adoptee>>>,
-}
-
-#[derive(Debug)]
-struct Adoptee {
-    directory: Held,
-    /// The first sequence that is still needed further on.
-    needed: u64,
+    held: Arc<Mutex<Vec<Held>>>,
 }
 
 impl Adopted {
-    /// Adopts directories whose locks are held.
-    pub(super) fn adopt(&self, disk: &Arc<dyn Disk>, held: Vec<Held>) -> io::Result<()> {
-        for directory in held {
-            let cursor = Cursor::open(Arc::clone(disk), &directory.path, directory.id)?;
-            self.lock().push(Adoptee { needed: cursor.position(), directory });
-        }
-        self.lock().sort_by_key(|adoptee| adoptee.directory.id);
-        Ok(())
+    pub(super) fn new(held: Vec<Held>) -> Self {
+        Self { held: Arc::new(Mutex::new(held)) }
     }
 
     /// Adopts what has become free in the journal's folder; `own` is never free.
-    pub(super) fn look(
-        &self,
-        disk: &Arc<dyn Disk>,
-        folder: &Path,
-        own: DirectoryId,
-    ) -> io::Result<()> {
+    pub(super) fn look(&self, disk: &dyn Disk, folder: &Path, own: DirectoryId) -> io::Result<()> {
         let known: Vec<_> = self.list().into_iter().map(|(id, _)| id).chain([own]).collect();
-        self.adopt(disk, directory::free(&**disk, folder, &known)?)
+        let free = directory::free(disk, folder, &known)?;
+        let mut held = self.lock();
+        held.extend(free);
+        held.sort_by_key(|held| held.id);
+        Ok(())
     }
 
     pub(super) fn list(&self) -> Vec<(DirectoryId, PathBuf)> {
-        let lock = self.lock();
-        lock.iter().map(|of| (of.directory.id, of.directory.path.clone())).collect()
-    }
-
-    /// Says that everything before `sequence` has been acknowledged.
-    pub(super) fn acknowledged(&self, id: DirectoryId, sequence: u64) {
-        if let Some(of) = self.lock().iter_mut().find(|of| of.directory.id == id) {
-            of.needed = of.needed.max(sequence);
-        }
-    }
-
-    /// The first sequence of a directory that is still needed.
-    pub(super) fn needed(&self, id: DirectoryId) -> u64 {
-        self.lock().iter().find(|of| of.directory.id == id).map_or(1, |of| of.needed)
+        self.lock().iter().map(|held| (held.id, held.path.clone())).collect()
     }
 
     /// Deletes a directory with all that we wrote into it. What we did not write, or cannot read,
@@ -69,8 +43,10 @@ impl Adopted {
             return Ok(());
         };
         for file in directory::segments(disk, id, &path)? {
-            if matches!(file.header, Ok(_) | Err(HeaderFault::Blank)) {
+            if is_ours(disk, id, &file)? {
                 remove(disk, &file.path)?;
+                // One by one, so that no power cut brings one back whose successor is gone.
+                disk.sync_directory(&path)?;
             }
         }
         let ours = |name: &str| name == directory::LOCK || name.starts_with(cursor::NAME);
@@ -85,12 +61,22 @@ impl Adopted {
         }
         remove(disk, &path.join(directory::LOCK))?;
         remove(disk, &path)?;
-        self.lock().retain(|of| of.directory.id != id);
+        self.lock().retain(|held| held.id != id);
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Adoptee>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Held>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether we surely wrote a segment: it is begun, or holds a frame of ours, or is blank.
+fn is_ours(disk: &dyn Disk, id: DirectoryId, file: &SegmentFile) -> io::Result<bool> {
+    match file.header {
+        Ok(_) => Ok(true),
+        Err(HeaderFault::Foreign { .. } | HeaderFault::Unknown) => Ok(false),
+        Err(HeaderFault::Blank) if directory::is_blank(disk, &file.path)? => Ok(true),
+        Err(_) => Ok(salvage::first(disk, id, file)?.is_some()),
     }
 }
 

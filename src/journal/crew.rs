@@ -53,7 +53,7 @@ impl Crew {
     }
 
     /// The keeper looks after retention, as it does each minute.
-    pub fn retain(&self) {
+    pub fn retain(&mut self) {
         self.keeper.retain();
     }
 

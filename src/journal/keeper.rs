@@ -2,21 +2,12 @@
 //! retention names, so that neither ever stands between a click and its answer.
 
 use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::Duration;
 
-use super::adopted::Adopted;
-use super::config::{Config, Keep};
-use super::directory::{self, DirectoryId, SegmentFile};
-use super::measures::Measures;
-use super::queue::Queue;
-use super::retention::{self, Candidate};
-use super::segment::{self, Header};
-use crate::clock::{Clock, Timestamp};
-use crate::disk::{Blocks, Disk, DiskFile};
+use super::segment;
+use super::sweeper::Sweeper;
+use crate::disk::{Blocks, DiskFile};
 
 /// A prepared segment, or why there is none.
 pub(super) type Prepared = (u64, io::Result<Box<dyn DiskFile>>);
@@ -26,18 +17,11 @@ pub(super) type Prepared = (u64, io::Result<Box<dyn DiskFile>>);
 pub(super) struct Keeper {
     pub(super) wanted: Receiver<u64>,
     pub(super) ready: Sender<Prepared>,
-    /// The number of the segment that is written, or before it.
+    /// The number of the segment that is written, or one before it.
     pub(super) current: u64,
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) config: Config,
-    pub(super) own: (DirectoryId, PathBuf),
-    /// Directories of processes that are gone.
-    pub(super) adopted: Adopted,
-    pub(super) queue: Arc<Queue>,
-    /// The first sequence of our own directory that is still needed further on.
-    pub(super) needed: Arc<AtomicU64>,
-    pub(super) measures: Measures,
+    /// When this sequence is durable, what there is of the ones before it is.
+    pub(super) start: u64,
+    pub(super) sweeper: Sweeper,
 }
 
 impl Keeper {
@@ -45,9 +29,10 @@ impl Keeper {
     /// Ends when nobody can ask any more.
     pub(super) fn run(mut self) {
         loop {
-            // A journal that is full takes events again as soon as something may go.
-            let wait = if self.queue.is_full() { FULL_EVERY } else { RETENTION_EVERY };
-            match self.wanted.recv_timeout(wait) {
+            // Room that something further on has made is not kept waiting for a minute.
+            let is_full = self.sweeper.queue.sight().is_full;
+            let every = if is_full { RETENTION_WHEN_FULL } else { RETENTION_EVERY };
+            match self.wanted.recv_timeout(every) {
                 Ok(number) => self.provide(number),
                 Err(RecvTimeoutError::Timeout) => self.retain(),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -67,14 +52,17 @@ impl Keeper {
     }
 
     /// Deletes what retention names, in all directories that are ours.
-    pub(super) fn retain(&self) {
-        if let Err(error) = self.try_retain() {
+    pub(super) fn retain(&mut self) {
+        if let Err(error) = self.sweeper.sweep(self.current) {
             tracing::warn!(%error, "the journal's old segments could not be looked at");
         }
     }
 
     fn provide(&mut self, number: u64) {
-        self.current = number.saturating_sub(1);
+        // What a crash left may be all there is of an event until it is repeated.
+        if self.sweeper.queue.durable() >= self.start {
+            self.current = number.saturating_sub(1);
+        }
         let prepared = self.prepare(number);
         if let Err(error) = &prepared {
             tracing::warn!(segment = number, %error, "a segment of the journal was not prepared");
@@ -86,93 +74,33 @@ impl Keeper {
 
     /// A new segment of zeros in full length, synced with its directory.
     fn prepare(&self, number: u64) -> io::Result<Box<dyn DiskFile>> {
-        let path = segment::path(&self.own.1, number);
-        let file = self.disk.create(&path)?;
+        let Sweeper { disk, own: (_, directory), config, .. } = &self.sweeper;
+        let path = segment::path(directory, number);
+        let file = disk.create(&path)?;
         let fill = || -> io::Result<()> {
             let mut zeros = Blocks::default();
             zeros.begin(FILL);
             let mut at = 0;
-            while at < self.config.segment {
-                let count = (self.config.segment - at).min(FILL as u64);
+            while at < config.segment {
+                let count = (config.segment - at).min(FILL as u64);
                 zeros.fill(count as usize);
                 file.write_blocks(&zeros, at)?;
                 at += count;
             }
             file.sync()?;
-            self.disk.sync_directory(&self.own.1)
+            disk.sync_directory(directory)
         };
         if let Err(error) = fill() {
             // A half-made file would take the room that is missing. Nothing was written to it.
-            self.disk.remove(&path).unwrap_or_else(|error| {
+            disk.remove(&path).unwrap_or_else(|error| {
                 tracing::warn!(%error, path = %path.display(), "left a half-made segment");
             });
             return Err(error);
         }
         Ok(file)
     }
-
-    fn try_retain(&self) -> io::Result<()> {
-        let (own_id, own_path) = &self.own;
-        let mut folders = self.adopted.list();
-        folders.push((*own_id, own_path.clone()));
-        let (mut files, mut candidates, mut other) = (Vec::new(), Vec::new(), 0);
-        for (id, path) in folders {
-            let segments = match directory::segments(&*self.disk, id, &path) {
-                Ok(segments) => segments,
-                // Discarded since we listed it.
-                Err(error) if id != *own_id && error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            for (index, file) in segments.iter().enumerate() {
-                if id == *own_id && file.number >= self.current {
-                    other += file.bytes;
-                    continue;
-                }
-                let next = segments[index + 1..].iter().find_map(|next| next.header.ok());
-                candidates.push(self.candidate(id, file, next));
-                files.push((file.clone(), next.map(|header| header.first)));
-            }
-        }
-        let (size, age) = (self.config.retention_size, self.config.retention_age);
-        let verdict = retention::decide(&candidates, other, size, age, self.clock.wall());
-        let mut kept = other + candidates.iter().map(|candidate| candidate.bytes).sum::<u64>();
-        for index in verdict.delete {
-            let (file, next) = &files[index];
-            self.disk.remove(&file.path)?;
-            kept -= file.bytes;
-            let first = file.header.map_or(0, |header| header.first);
-            let count = next.map_or(0, |next| next.saturating_sub(first));
-            self.measures.deleted.inc_by(count);
-            let path = file.path.display();
-            tracing::info!(%path, frames = count, "retention deleted a segment of the journal");
-        }
-        self.measures.kept.set(kept);
-        self.queue.set_full(verdict.is_full);
-        Ok(())
-    }
-
-    fn candidate(&self, id: DirectoryId, file: &SegmentFile, next: Option<Header>) -> Candidate {
-        let needed = if id == self.own.0 {
-            self.needed.load(Ordering::Acquire)
-        } else {
-            self.adopted.needed(id)
-        };
-        let is_deletable = match self.config.keep {
-            // What we cannot read we did not write, or it is damaged: it stays.
-            _ if file.header.is_err() => false,
-            Keep::Recent => true,
-            Keep::Unacknowledged => next.is_some_and(|next| next.first <= needed),
-        };
-        let modified = match (next, file.modified) {
-            (Some(next), _) => next.begun,
-            (None, 0) => self.clock.wall(),
-            (None, modified) => Timestamp::from_micros(modified),
-        };
-        Candidate { bytes: file.bytes, modified, is_deletable }
-    }
 }
 
 const FILL: usize = 1 << 20;
-/// How often a journal at its size bound looks whether something may go.
-const FULL_EVERY: Duration = Duration::from_millis(500);
 const RETENTION_EVERY: Duration = Duration::from_secs(60);
+const RETENTION_WHEN_FULL: Duration = Duration::from_secs(1);

@@ -193,11 +193,6 @@ impl Queue {
         self.durable.load(Ordering::Acquire)
     }
 
-    /// Whether the journal is at its size bound.
-    pub(super) fn is_full(&self) -> bool {
-        self.lock().is_full
-    }
-
     /// Says whether the journal is at its size bound.
     pub(super) fn set_full(&self, is_full: bool) {
         self.lock().is_full = is_full;

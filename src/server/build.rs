@@ -50,6 +50,9 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another node has the data folder.
+    #[error("{} is in use: another node runs on this data folder", .0.display())]
+    InUse(PathBuf),
     /// The journal could not be opened.
     #[error(transparent)]
     Journal(#[from] journal::OpenError),

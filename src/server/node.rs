@@ -4,13 +4,14 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::build::{self, Parts, ServeError};
+use super::claim::{self, Claim};
 use super::feed::{self, EachEvent};
 use super::keys::Keys;
 use super::reactors;
@@ -113,11 +114,13 @@ impl Node {
         ready: impl FnOnce(&Running),
     ) -> Result<Ended, ServeError> {
         let data = &settings.node.data;
-        let file = |source| ServeError::File { path: data.clone(), source };
         // First of all, so that a signal during the start ends the node in order.
         let mut signals = Signals::new().map_err(ServeError::Thread)?;
-        world.disk.create_directory(data).map_err(file)?;
         let metrics = Metrics::new();
+        let claim = Claim::take(settings, &world, &metrics.degraded)?;
+        let socket = NodeFile::socket_path(data);
+        let disk = Arc::clone(&world.disk);
+        let admin = admin::Door::bind(&settings.admin, &socket, disk, &metrics.degraded)?;
         let parts = Parts::read(settings, &world, &extras.throwaway, &metrics)?;
         let token = build::admin_token(settings, &world)?;
         let journal_drain = Drain::new();
@@ -135,7 +138,8 @@ impl Node {
         };
         let kafka = Kafka::start(settings, &world, &node.journal, &node.metrics)?;
         let clock = Arc::clone(&world.clock);
-        let keys = Keys::new(parts.keyring.clone(), node.readiness.clone(), clock);
+        let (readiness, degraded) = (node.readiness.clone(), node.metrics.degraded.clone());
+        let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let holdings = Holdings {
             certificates: parts.certificates.clone(),
             keyring: parts.keyring.clone(),
@@ -152,16 +156,16 @@ impl Node {
         node.watch_journal(&world, within);
         let appenders =
             reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
-        let mut running = Running {
+        let running = Running {
             https: bound.https,
             http: bound.http,
-            admin: settings.admin.listen,
-            socket: NodeFile::socket_path(data),
+            admin: admin.address(),
+            socket,
             authority_file: parts.authority_file,
             keyring: parts.keyring,
         };
-        node.open_admin(settings, &world, extras, (token, keys.clone()), &mut running)?;
-        node.node_file(settings, &running, &world).write(&*world.disk, data).map_err(file)?;
+        node.open_admin(settings, &world, extras, (admin, token, keys.clone()), &running)?;
+        node.tell(node.node_file(settings, &running, &world), data, &world.disk);
         ready(&running);
         signals.ending(&parts.certificates, &keys).await;
         node.readiness.begin("draining");
@@ -170,6 +174,8 @@ impl Node {
         if let Err(error) = NodeFile::remove(&*world.disk, data) {
             tracing::warn!(%error, "node.json could not be removed");
         }
+        // Last, so that the next node finds nothing of this one in use.
+        drop(claim);
         Ok(Ended { counts })
     }
 
@@ -190,8 +196,8 @@ impl Node {
         settings: &Settings,
         world: &World,
         extras: Extras,
-        (token, keys): (Option<Vec<u8>>, Keys),
-        running: &mut Running,
+        (door, token, keys): (admin::Door, Option<Vec<u8>>, Keys),
+        running: &Running,
     ) -> Result<(), ServeError> {
         let is_dev = extras.sample.is_some() || extras.each_event.is_some();
         let recent = Recent::default();
@@ -207,8 +213,6 @@ impl Node {
             metrics: self.metrics.clone(),
             readiness: self.readiness.clone(),
             token,
-            socket: running.socket.clone(),
-            disk: Arc::clone(&world.disk),
             recent: is_dev.then(|| recent.clone()),
             sample: extras.sample.map(|sample| sample(running)),
             mint: Mint::new(running.keyring.clone(), links, Row::default()),
@@ -216,13 +220,31 @@ impl Node {
             reload_keys: Arc::new(move || keys.reload().map_err(|error| error.to_string())),
             tls,
         };
-        let door = admin::Door::bind(&settings.admin, parts)?;
-        running.admin = door.address();
-        door.serve(&self.admin_drain);
+        door.serve(parts, &self.admin_drain);
         if is_dev {
             feed::follow(&self.journal, recent, extras.each_event, &self.admin_drain);
         }
         Ok(())
+    }
+
+    /// Writes `node.json`. A disk that does not take it is asked again: the node answers.
+    fn tell(&self, file: NodeFile, data: &Path, disk: &Arc<dyn Disk>) {
+        let Err(error) = file.write(&**disk, data) else { return };
+        tracing::warn!(%error, "node.json could not be written");
+        let degraded = self.metrics.degraded.clone();
+        degraded.begin(claim::REASON);
+        let (data, disk, ending) = (data.to_owned(), Arc::clone(disk), self.drain.clone());
+        self.drain.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = ending.ending() => return,
+                    () = tokio::time::sleep(RETRY) => {}
+                }
+                if file.write(&*disk, &data).is_ok() {
+                    return degraded.end(claim::REASON);
+                }
+            }
+        });
     }
 
     fn node_file(&self, settings: &Settings, running: &Running, world: &World) -> NodeFile {
@@ -343,6 +365,8 @@ fn reactor_count(settings: &Settings) -> usize {
     }
 }
 
+/// How long after a failure `node.json` is written again.
+const RETRY: Duration = Duration::from_secs(5);
 /// How long the journal may take to make the last events durable.
 const JOURNAL_GRACE: Duration = Duration::from_secs(5);
 /// How long a request to the operator's door may take to finish.

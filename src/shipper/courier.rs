@@ -55,8 +55,10 @@ pub(super) enum Event {
     Opened(bool),
     /// There is none any more, and no report of it will come.
     Closed,
-    /// There is no frame from there on, yet.
-    NoFrame,
+    /// There is no frame before this sequence, and none from there on, yet.
+    NoFrame { next: u64 },
+    /// There is no frame before this sequence; what stands there is to be asked for again.
+    Passed { next: u64 },
     /// Reading failed; worth a retry.
     Unreadable,
     /// The session took the frame, or why not.
@@ -273,8 +275,15 @@ impl Courier {
                 self.alone = None;
                 self.closed(now);
             }
-            Event::NoFrame if self.place < self.window.next() => self.vanished(self.window.next()),
-            Event::NoFrame => self.is_drained = true,
+            Event::NoFrame { .. } if self.place < self.window.next() => {
+                self.vanished(self.window.next());
+            }
+            Event::NoFrame { next } => {
+                self.pass(next);
+                self.is_drained = true;
+            }
+            Event::Passed { next } if self.place >= self.window.next() => self.pass(next),
+            Event::Passed { .. } => {}
             Event::Unreadable => self.pause = Some(now + UNREADABLE),
             Event::Sent(result) => self.was_sent(result, now),
             Event::SetAside(is_done) => self.was_set_aside(is_done, now),
@@ -347,6 +356,12 @@ impl Courier {
             return self.wait(None, true);
         }
         Action::Read { from: self.place }
+    }
+
+    /// Nothing stands between the frame admitted last and `next`.
+    fn pass(&mut self, next: u64) {
+        self.window.skip_to(next);
+        self.place = self.window.next();
     }
 
     /// What stood between the place and `to` cannot be read any more.

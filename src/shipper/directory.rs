@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::courier::Event;
 use super::dead::DeadLetters;
 use super::shipping::Shipper;
 use crate::journal::{Cursor, DirectoryId, Reader};
@@ -37,6 +38,17 @@ impl Directory {
 }
 
 impl Place {
+    /// What the last look found, which was no frame.
+    pub(super) fn nothing(&self) -> Event {
+        match &self.reader {
+            // Nothing is being written below the durable position, nor by a process that is gone:
+            // the next look passes over what cannot be read.
+            Some(reader) if reader.is_in_doubt() => Event::Passed { next: reader.position() },
+            Some(reader) => Event::NoFrame { next: reader.position() },
+            None => Event::Woken,
+        }
+    }
+
     /// Frames that were passed over since they cannot be read.
     pub(super) fn skipped(&self) -> u64 {
         self.reader.as_ref().map_or(0, Reader::skipped)

@@ -93,7 +93,8 @@ impl Driver {
                 }
                 Action::Read { from } => {
                     self.hear(courier);
-                    self.carry(courier, directory, from)
+                    let carried = self.carry(courier, directory, from);
+                    carried.unwrap_or_else(|| directory.place.nothing())
                 }
                 Action::Sync { position } => Event::Synced(self.sync(directory, position)),
                 Action::Wait { until, frames } => {
@@ -112,23 +113,23 @@ impl Driver {
         }
     }
 
-    /// Reads a frame, and sends it or sets it aside as the courier decides.
-    fn carry(&self, courier: &mut Courier, directory: &mut Directory, from: u64) -> Event {
+    /// Reads a frame, and sends it or sets it aside as the courier decides; `None` when there is
+    /// none.
+    fn carry(&self, courier: &mut Courier, directory: &mut Directory, from: u64) -> Option<Event> {
         let clock = &self.of.clock;
         let Directory { place, dead, .. } = directory;
         let stored = match place.reader(&self.of, from).read() {
-            Ok(Some(stored)) => stored,
-            Ok(None) => return Event::NoFrame,
+            Ok(stored) => stored?,
             Err(error) => {
                 tracing::warn!(%error, "the journal could not be read: trying again");
-                return Event::Unreadable;
+                return Some(Event::Unreadable);
             }
         };
         let (sequence, time) = (stored.sequence, stored.frame.time);
         let size = stored.frame.key.len() + stored.frame.body.len();
-        match courier.found(sequence, size, time) {
+        Some(match courier.found(sequence, size, time) {
             Deed::Send => {
-                let Some(session) = &self.session else { return Event::Woken };
+                let Some(session) = &self.session else { return Some(Event::Woken) };
                 let tag = usize::try_from(sequence).unwrap_or(usize::MAX);
                 let sent = self.addresser.send(&**session, &stored.frame, tag);
                 if let Err(verdict) = sent {
@@ -148,7 +149,7 @@ impl Driver {
                 Event::SetAside(added.is_ok())
             }
             Deed::Leave => Event::Woken,
-        }
+        })
     }
 
     fn open(&mut self) -> bool {
@@ -201,7 +202,9 @@ impl Driver {
     fn sync(&self, directory: &mut Directory, position: u64) -> bool {
         match directory.cursor.advance(position) {
             Ok(()) => {
-                self.of.journal.acknowledged(directory.id, position);
+                if directory.id == self.of.journal.directory() {
+                    self.of.journal.acknowledged(position);
+                }
                 true
             }
             Err(error) => {

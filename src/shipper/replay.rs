@@ -90,7 +90,7 @@ impl Replay {
                 }
                 Action::Read { from } => {
                     run.hear(&mut courier);
-                    run.carry(&mut courier, from)?
+                    run.carry(&mut courier, from)?.unwrap_or_else(|| run.nothing())
                 }
                 // How far it came is nobody's but ours.
                 Action::Sync { .. } => Event::Synced(true),
@@ -127,19 +127,22 @@ impl Run<'_> {
         Ok(true)
     }
 
-    fn carry(&mut self, courier: &mut Courier, from: u64) -> Result<Event, ReadError> {
+    fn carry(&mut self, courier: &mut Courier, from: u64) -> Result<Option<Event>, ReadError> {
         if self.reader.position() != from {
             let (directory, path) = self.place;
             self.reader = Reader::outside(Arc::clone(&self.of.disk), directory, path, from);
         }
-        let stored = match self.reader.read()? {
-            Some(stored) if stored.sequence <= self.to => stored,
-            _ => return Ok(Event::NoFrame),
-        };
+        if self.reader.position() > self.to {
+            return Ok(Some(Event::NoFrame { next: from }));
+        }
+        let Some(stored) = self.reader.read()? else { return Ok(None) };
+        if stored.sequence > self.to {
+            return Ok(Some(Event::NoFrame { next: from }));
+        }
         let size = stored.frame.key.len() + stored.frame.body.len();
-        Ok(match courier.found(stored.sequence, size, stored.frame.time) {
+        Ok(Some(match courier.found(stored.sequence, size, stored.frame.time) {
             Deed::Send => {
-                let Some(session) = &self.session else { return Ok(Event::Woken) };
+                let Some(session) = &self.session else { return Ok(Some(Event::Woken)) };
                 let tag = usize::try_from(stored.sequence).unwrap_or(usize::MAX);
                 Event::Sent(self.addresser.send(&**session, &stored.frame, tag))
             }
@@ -148,7 +151,18 @@ impl Run<'_> {
                 Event::SetAside(true)
             }
             Deed::Leave => Event::Woken,
-        })
+        }))
+    }
+
+    /// What the last look found, which was no frame.
+    fn nothing(&self) -> Event {
+        let next = self.reader.position();
+        if self.reader.is_in_doubt() {
+            // It may be a batch that is just being written: a moment, and it is passed over.
+            std::thread::sleep(LOOK_EVERY);
+            return Event::Passed { next };
+        }
+        Event::NoFrame { next }
     }
 
     fn hear(&mut self, courier: &mut Courier) {

@@ -85,7 +85,9 @@ impl Shipper {
                     journal::end(&*self.disk, id, &path)?
                 };
                 cursor.advance(end)?;
-                self.journal.acknowledged(id, end);
+                if id == self.journal.directory() {
+                    self.journal.acknowledged(end);
+                }
                 tracing::info!(directory = %id, position = end, "shipping begins now");
             }
         }

@@ -62,6 +62,11 @@ impl Window {
         self.next = sequence + 1;
     }
 
+    /// Says that nothing stands before `sequence`, from [`Window::next`] on.
+    pub(super) fn skip_to(&mut self, sequence: u64) {
+        self.next = self.next.max(sequence);
+    }
+
     /// The state of a frame below [`Window::next`]; one that is not there is settled.
     pub(super) fn state(&self, sequence: u64) -> State {
         self.find(sequence).map_or(State::Settled, |at| self.entries[at].state)

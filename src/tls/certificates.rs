@@ -106,15 +106,15 @@ impl Certificates {
         if is_none && !refused.is_empty() { Err(StartError::Files(refused)) } else { Ok(()) }
     }
 
-    /// Looks at the files again, and at the age of the ticket keys, every [`Config::reload`], until
-    /// the drain begins.
+    /// Looks at the files again every [`Config::reload`], and at the ticket keys then and when one
+    /// is to be destroyed, until the drain begins.
     pub fn watch(&self, drain: &Drain) {
         let (held, ending) = (Arc::clone(&self.held), drain.clone());
         drain.spawn(async move {
             loop {
                 tokio::select! {
                     () = ending.ending() => return,
-                    () = tokio::time::sleep(held.reload) => {}
+                    () = tokio::time::sleep(held.pause()) => {}
                 }
                 let reading = Arc::clone(&held);
                 let read = tokio::task::spawn_blocking(move || {
@@ -175,6 +175,13 @@ impl Held {
         issued.map(|issued| issued.config).map_err(Miss::Authority)
     }
 
+    /// Until something is to be looked at again.
+    fn pause(&self) -> Duration {
+        let change = self.tickets.next_change(self.clock.wall());
+        // When keys could not be changed, that is tried again, and not at once.
+        change.max(SHORTEST_PAUSE).min(self.reload)
+    }
+
     fn reload(&self) -> usize {
         let replaced = self.files.reload();
         self.judge();
@@ -194,5 +201,6 @@ impl Held {
     }
 }
 
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// Some name's certificate has expired, or lies there unfit to be served.
 const REASON: &str = "certificates";

@@ -103,6 +103,17 @@ impl Key {
         self.refused_from.is_some_and(|from| from <= now)
     }
 
+    /// The same key once more.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.id, self.secret.clone(), self.created, self.refused_from)
+    }
+
+    /// Whether `other` is this key in the same state.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let state = |key: &Self| (key.id, key.created, key.refused_from);
+        state(self) == state(other) && *self.secret == *other.secret
+    }
+
     pub(super) fn hmac(&self) -> &hmac::Key {
         &self.hmac
     }

@@ -103,3 +103,70 @@ impl Block {
 /// Bytes of the longest line that is kept whole.
 const LONGEST: usize = super::row::MAX_ROW;
 const MARK: &[u8] = "\u{feff}".as_bytes();
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(pieces: &[&[u8]], parts: usize) -> Vec<(u64, Vec<u8>)> {
+        let mut lines = Lines::default();
+        let mut blocks: Vec<_> = pieces.iter().filter_map(|piece| lines.push(piece)).collect();
+        blocks.extend(lines.end());
+        let split = blocks.into_iter().flat_map(|block| block.split(parts));
+        let found: Vec<_> = split
+            .flat_map(|block| {
+                assert_eq!(block.count(), block.lines().count() as u64);
+                block.lines().map(|(line, text)| (line, text.to_vec())).collect::<Vec<_>>()
+            })
+            .collect();
+        assert_eq!(lines.next(), 1 + found.len() as u64);
+        found
+    }
+
+    #[test]
+    fn lines_end_where_they_end_and_are_counted_from_one() {
+        for (text, expected) in [
+            ("", &[][..]),
+            ("\n", &[""]),
+            ("a", &["a"]),
+            ("a\n", &["a"]),
+            ("a\n\nb\r\n", &["a", "", "b\r"]),
+            ("\u{feff}a\n\u{feff}b", &["a", "\u{feff}b"]),
+        ] {
+            let found = all(&[text.as_bytes()], 1);
+            let texts: Vec<_> = found.iter().map(|(_, text)| text.as_slice()).collect();
+            let expected: Vec<_> = expected.iter().map(|text| text.as_bytes()).collect();
+            assert_eq!(texts, expected, "{text:?}");
+            assert!(found.iter().map(|(line, _)| *line).eq(1..=found.len() as u64));
+        }
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_no_more_is_kept_than_shows_it() {
+        let mut lines = Lines::default();
+        for _ in 0..64 {
+            assert_eq!(lines.push(&[b'x'; 4_096]), None);
+            assert!(lines.rest.len() <= LONGEST + 1);
+        }
+        let block = lines.push(b"x\nnext\n").unwrap();
+        let found: Vec<_> = block.lines().map(|(line, text)| (line, text.len())).collect();
+        assert_eq!(found, [(1, LONGEST + 2), (2, 4)]);
+    }
+
+    proptest! {
+        #[test]
+        fn however_it_is_cut_the_lines_are_the_same(
+            text in "[ab\\n]{0,200}", cuts in prop::collection::vec(0usize..200, 0..8),
+            parts in 1usize..6,
+        ) {
+            let text = text.as_bytes();
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<_> = cuts.windows(2).map(|cut| &text[cut[0]..cut[1]]).collect();
+            prop_assert_eq!(all(&pieces, parts), all(&[text], 1));
+        }
+    }
+}

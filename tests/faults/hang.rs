@@ -99,7 +99,7 @@ fn setup() -> Setup {
 
 /// As many connections as clicks come while one waits.
 fn pattern() -> Pattern {
-    Pattern { rate: Some(400.0), connections: 500, streams: 2, ..Pattern::default() }
+    Pattern { rate: Some(200.0), connections: 500, streams: 2, ..Pattern::default() }
 }
 
 const FLAG: &str = "hang";

@@ -166,4 +166,4 @@ pub(crate) const HOST: &str = "trk.example.com";
 const IN_TIME: Duration = Duration::from_millis(2_100);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Bytes that each event has more than it needs, so that a small disk is soon full.
-const BALLAST: usize = 1_200;
+const BALLAST: usize = 1_800;

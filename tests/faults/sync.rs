@@ -72,8 +72,10 @@ fn through_failures(program: Program) -> Option<(Outcome, Failures)> {
     let folder = disk.point().join("journal");
     let journal = format!("directory = {folder:?}\nsegment = \"1MiB\"\nretention_size = \"1GiB\"");
     let mut node = Node::start(&Setup { journal, program, ..Setup::of(&[HOST]) });
-    let row =
-        Row::start(&node, Pattern { rate: Some(400.0), connections: 500, ..Pattern::default() });
+    let row = Row::start(
+        &node,
+        Pattern { rate: Some(200.0), connections: 500, streams: 2, ..Pattern::default() },
+    );
     let (health, lookout) = (node.health(), Lookout::start(&node));
     row.go_on(Duration::from_secs(1));
     let full = withdraw(&memory, &disk, &image);

@@ -118,6 +118,37 @@ impl Click {
         if self.kind == Kind::Probe { "HEAD" } else { "GET" }
     }
 
+    /// The row that this click's link is minted of in bulk.
+    pub fn row(&self) -> Value {
+        let link = &self.link;
+        let kind = if self.kind == Kind::Open { "open" } else { "click" };
+        let mut row = json!({ "kind": kind, "host": self.host, "message": link.message });
+        for (name, text) in [
+            ("url", (self.kind != Kind::Open).then_some(&link.url)),
+            ("account", link.account.as_ref()),
+            ("campaign", link.campaign.as_ref()),
+            ("template", link.template.as_ref()),
+            ("list", link.list.as_ref()),
+            ("recipient", link.recipient.as_ref()),
+            ("link", link.link.as_ref()),
+            ("link_name", link.link_name.as_ref()),
+        ] {
+            if let Some(text) = text {
+                row[name] = text.as_str().into();
+            }
+        }
+        if let Some(position) = link.link_position {
+            row["link_position"] = position.into();
+        }
+        if let Some(sent_at) = link.sent_at {
+            row["sent_at"] = sent_at.to_string().into();
+        }
+        if !link.meta.is_empty() {
+            row["meta"] = object(&link.meta);
+        }
+        row
+    }
+
     /// The event that a node named `node` makes of it, whole but for `id` and `time`, when it was
     /// asked over TLS 1.3 from this machine.
     pub fn event(&self, node: &str) -> Value {

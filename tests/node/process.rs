@@ -24,6 +24,8 @@ use super::traces::Exceptions;
 pub struct Setup {
     /// The names it has certificates for.
     pub hosts: Vec<String>,
+    /// Lines for the section `[node]`.
+    pub node: String,
     /// Lines for the section `[edge]`.
     pub edge: String,
     /// Lines for the section `[admin]`.
@@ -219,6 +221,11 @@ impl Node {
         self.running.as_ref().expect("the node runs").child.id()
     }
 
+    /// The operator's door on this machine.
+    pub fn socket(&self) -> PathBuf {
+        self.data().join("admin.sock")
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
         self.folder.join("data")
@@ -227,6 +234,11 @@ impl Node {
     /// The configuration file.
     pub fn configuration(&self) -> PathBuf {
         self.folder.join("waypost.toml")
+    }
+
+    /// The authority of its certificates.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Mints links that this node opens.
@@ -337,10 +349,10 @@ impl Drop for Node {
 }
 
 fn configuration(setup: &Setup, authority: &Authority, folder: &Path) -> String {
-    let Setup { hosts, edge, admin, journal, more, .. } = setup;
+    let Setup { hosts, node, edge, admin, journal, more, .. } = setup;
     let data = folder.join("data");
     let mut text = format!(
-        "[node]\ndata = {data:?}\nname = \"{NAME}\"\n\n\
+        "[node]\ndata = {data:?}\nname = \"{NAME}\"\n{node}\n\n\
          [edge]\nhttps = [\"127.0.0.1:0\"]\nhttp = [\"127.0.0.1:0\"]\n{edge}\n\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n\n\
          [journal]\n{journal}\n\n{more}\n"
@@ -380,6 +392,13 @@ pub(super) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// The most memory that a process had so far, in kB.
+pub fn peak_memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// Asks again and again until there is an answer; panics when [`PATIENCE`] ends.

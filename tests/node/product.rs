@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use waypost::clock::{Clock, SystemClock};
 use waypost::config::Settings;
 use waypost::disk::{Disk, SystemDisk};
@@ -44,6 +45,46 @@ impl Mint {
             Some(_) => Ok(Self { keyring }),
             None => Err("no key in it seals links now".to_owned()),
         }
+    }
+
+    /// What the token of a link says, as the row that it was minted of.
+    pub fn says(&self, link: &str) -> Value {
+        let (host, path) = link.split_once("://").unwrap().1.split_once('/').unwrap();
+        let token = path.rsplit('/').next().unwrap();
+        let token = token.strip_suffix(".gif").unwrap_or(token);
+        let (host, mut buffer) = (Hostname::from_authority(host).unwrap(), Vec::new());
+        let claims = self.keyring.open(token, &host, SystemClock.wall(), &mut buffer).unwrap();
+        let mut row = json!({ "host": host.as_str() });
+        let (kind, url) = match claims.action {
+            Action::Click { url } => ("click", Some(url)),
+            Action::Open => ("open", None),
+        };
+        row["kind"] = kind.into();
+        for (name, text) in [
+            ("url", url),
+            ("account", claims.account),
+            ("campaign", claims.campaign),
+            ("message", claims.message),
+            ("template", claims.template),
+            ("list", claims.list),
+            ("recipient", claims.recipient),
+            ("link", claims.link),
+            ("link_name", claims.link_name),
+        ] {
+            if let Some(text) = text {
+                row[name] = text.into();
+            }
+        }
+        if let Some(position) = claims.link_position {
+            row["link_position"] = position.into();
+        }
+        if let Some(sent_at) = claims.sent_at {
+            row["sent_at"] = sent_at.to_string().into();
+        }
+        for (key, value) in claims.meta {
+            row["meta"][key] = value.into();
+        }
+        row
     }
 
     /// The token of a click's link.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Barrier, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use waypost::clock::{Clock, SystemClock};
@@ -73,6 +73,8 @@ pub struct Traffic {
     pattern: Pattern,
     address: Address,
     turns: Turns,
+    /// Where warm connections wait for each other before the first click is sent.
+    start: Barrier,
     /// The first clicks of the mailing.
     stock: Vec<Minted>,
     judge: Mutex<Judge>,
@@ -115,6 +117,7 @@ impl Traffic {
         Arc::new(Self {
             stock: stock.collect(),
             turns: Turns::new(lanes, pattern.count, pattern.rate),
+            start: Barrier::new(pattern.connections),
             judge: Judge::new(node).of(mailing.clone()).into(),
             client,
             mint,
@@ -151,7 +154,6 @@ impl Traffic {
     /// Sends everything; blocks until each click was answered or died.
     pub fn run(self: &Arc<Self>) {
         let Pattern { connections, threads, .. } = self.pattern;
-        self.turns.begun();
         thread::scope(|scope| {
             for thread in 0..threads {
                 let slots = (0..connections).filter(move |slot| slot % threads == thread);
@@ -207,7 +209,8 @@ impl Traffic {
         let (protocol, host) = self.mailing.lane(lane);
         let streams = if protocol == Protocol::Http2 { self.pattern.streams } else { 1 };
         let mut address = self.address.clone();
-        while !self.turns.is_over(Some(lane)) {
+        let mut is_first = true;
+        while is_first || !self.turns.is_over(Some(lane)) {
             let now = address.borrow_and_update().to_owned();
             let line = match now {
                 Some(at) => Line::connect(&self.client, at, host, protocol).await.ok(),
@@ -218,6 +221,9 @@ impl Traffic {
                 drop(timeout(RETRY, address.changed()).await);
                 continue;
             };
+            if std::mem::take(&mut is_first) {
+                self.start.wait().await;
+            }
             let mut requests = JoinSet::new();
             let others = (1..streams).filter_map(|_| line.another()).collect::<Vec<_>>();
             for line in others.into_iter().chain([line]) {
