@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use node::{Node, Setup};
+use node::{Authority, Node, Setup};
 use serde_json::Value;
 
 #[test]
@@ -26,7 +26,7 @@ fn a_bad_certificate_closes_no_other_name_and_is_taken_up_when_it_is_mended() {
     node.restart();
     assert_eq!(degraded(&node), ["certificates"]);
     assert!(node.told().contains(&format!("{}: holds no certificate", chain.display())));
-    let home = |host: &str| {
+    let home = |node: &Node, host: &str| {
         Command::new("curl")
             .args(["--silent", "--insecure", "--output", "/dev/null", "--resolve"])
             .arg(format!("{host}:{}:127.0.0.1", node.https().port()))
@@ -35,10 +35,19 @@ fn a_bad_certificate_closes_no_other_name_and_is_taken_up_when_it_is_mended() {
             .unwrap()
             .success()
     };
-    assert!(home("a.example") && !home("b.example"));
+    assert!(home(&node, "a.example") && !home(&node, "b.example"));
+    let check = waypost(&["check", "--config"], &node.configuration());
+    let told = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(check.status.code(), Some(2), "{told}");
+    assert!(told.contains("tls.certificate.chain = ") && told.contains("holds no"), "{told}");
+    // A file that is not there is no other case.
+    fs::remove_file(&chain).unwrap();
+    assert!(node.terminate().success());
+    node.restart();
+    assert_eq!(degraded(&node), ["certificates"]);
     fs::write(&chain, good).unwrap();
     until("mended", || degraded(&node).is_empty());
-    assert!(home("a.example") && home("b.example"));
+    assert!(home(&node, "a.example") && home(&node, "b.example"));
 }
 
 #[test]
@@ -133,6 +142,67 @@ fn a_data_folder_that_takes_neither_socket_nor_file_stops_no_node() {
     }
     fs::remove_dir_all(node.data().join("node.json")).unwrap();
     until("written in the end", || node.data().join("node.json").is_file());
+}
+
+#[test]
+fn check_tells_all_that_a_start_would_find_wrong_at_once_each_with_its_line() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let authority = Authority::new();
+    let (a, b) =
+        (authority.issue("a.example", folder.path()), authority.issue("b.example", folder.path()));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut old = rcgen::CertificateParams::new(vec!["c.example".to_owned()]).unwrap();
+    old.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    old.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    fs::write(at("old.pem"), old.self_signed(&key).unwrap().pem()).unwrap();
+    fs::write(at("old.key"), key.serialize_pem()).unwrap();
+    fs::write(at("short"), "12345").unwrap();
+    fs::create_dir_all(at("keys")).unwrap();
+    fs::write(at("keys/deadbeef.json"), "garbage").unwrap();
+    let table = |host: &str, chain: &Path, key: &Path| {
+        format!("[[tls.certificate]]\nhosts = [{host:?}]\nchain = {chain:?}\nkey = {key:?}\n")
+    };
+    let text = format!(
+        "[node]\ndata = {:?}\n[edge]\nidle = \"60\"\nhttps = [\"0.0.0.0:4443\"]\nhttp = []\n\
+         [admin]\nlisten = \"127.0.0.1:4443\"\ntoken_file = \"short\"\n\
+         [events]\naddress = \"hashed\"\naddress_key_file = \"short\"\n\
+         [links]\nkeys = {:?}\nbase = \"https://{{host}}:99999\"\n{}{}{}{}",
+        at("short/data"),
+        at("keys"),
+        table("d.example", &a.chain, &a.key),
+        table("b.example", &b.chain, &a.key),
+        table("c.example", &at("old.pem"), &at("old.key")),
+        table("e.example", &at("gone.pem"), &at("gone.key")),
+    );
+    fs::write(at("waypost.toml"), &text).unwrap();
+    let check = waypost(&["check", "--config"], &at("waypost.toml"));
+    let told = String::from_utf8_lossy(&check.stderr).into_owned();
+    assert_eq!(check.status.code(), Some(2), "{told}");
+    for (key, reason) in [
+        ("node.data", "no folder"),
+        ("edge.idle", "unit"),
+        ("admin.listen", "public door"),
+        ("admin.token_file", "5 bytes"),
+        ("events.address_key_file", "short"),
+        ("links.keys", "deadbeef.json"),
+        ("links.base", "65535"),
+        ("tls.certificate.hosts", "does not cover d.example"),
+        ("tls.certificate.key", "not the one"),
+        ("tls.certificate.chain", "expired"),
+        ("tls.certificate.chain", "gone.pem"),
+        ("tls.certificate.key", "gone.key"),
+    ] {
+        let line = told.lines().find(|line| line.contains(key) && line.contains(reason));
+        let line = line.unwrap_or_else(|| panic!("{key}: {reason}\n{told}"));
+        let number = line.split(':').nth(1).unwrap().parse::<usize>().unwrap();
+        let written = text.lines().nth(number - 1).unwrap();
+        let (_, name) = key.rsplit_once('.').unwrap();
+        assert!(written.starts_with(&format!("{name} = ")), "{line}\n{written}");
+        let (_, value) = written.split_once(" = ").unwrap();
+        assert!(line.contains(value) || value.len() > 60, "{line}");
+    }
+    assert!(!at("keys/new.json").exists() && !at("seal.key").exists(), "nothing is made");
 }
 
 /// A node of this folder that `node.json` does not tell of. Killed when dropped.

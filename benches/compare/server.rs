@@ -60,7 +60,8 @@ impl Server {
             (Kind::Bare, _) => bare::start(identity, path),
             (Kind::Nginx, _) => {
                 let (chain, key) = (&identity.chain, &identity.key);
-                let site = Site { host: HOST, destination: DESTINATION, chain, key };
+                let workers = "worker_processes 2;";
+                let site = Site { host: HOST, destination: DESTINATION, chain, key, workers };
                 let Nginx { child, address } = Nginx::start(&site, folder)?;
                 Ok(Self::new(kind, child, address, path.to_owned()))
             }

@@ -7,11 +7,14 @@ use clap::Args;
 use thiserror::Error;
 
 use super::output::{self, OutputError};
-use super::place::{self, PlaceError};
-use crate::config::Settings;
+use super::place::PlaceError;
+use crate::clock::Clock;
+use crate::config::{Draft, Settings};
 use crate::disk::Disk;
+use crate::server::{Objection, World, examine};
 
-/// Checks a configuration file: exit 0 when a node can run from it, else 2 with every reason.
+/// Checks a configuration file and all files that it names: exit 0 when a node can run from it
+/// and leaves nothing out, else 2 with every reason.
 #[derive(Args, Debug)]
 pub(super) struct CheckArgs {
     /// The configuration file.
@@ -32,9 +35,21 @@ pub(super) enum CheckError {
 
 impl CheckArgs {
     /// Checks, and tells what a node would do.
-    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> Result<(), CheckError> {
-        let settings = place::load(&**disk, &self.config)?;
-        output::line(format_args!("{} can be served:", self.config.display()))?;
+    pub(super) fn run(
+        self,
+        disk: &Arc<dyn Disk>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(), CheckError> {
+        let file = self.config;
+        let mut draft = Draft::read(&**disk, &file)
+            .map_err(|source| PlaceError::Unreadable { file: file.clone(), source })?;
+        draft.object_to_missing_files(&**disk);
+        let world = World { disk: Arc::clone(disk), clock: Arc::clone(clock) };
+        for Objection { key, table, reason } in examine(&draft.settings, &world) {
+            draft.object(key, table, reason);
+        }
+        let settings = draft.finish().map_err(PlaceError::Problems)?;
+        output::line(format_args!("{} can be served:", file.display()))?;
         Ok(summary(&settings)?)
     }
 }

@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Dev(dev) => ended(dev.run(&disk, &clock).map(|()| 0)),
         Command::Serve(serve) => ended(serve.run(&disk, &clock).map(|()| 0)),
-        Command::Check(check) => ended(check.run(&disk).map(|()| 0)),
+        Command::Check(check) => ended(check.run(&disk, &clock).map(|()| 0)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &clock)),
         Command::Journal(journal) => ended(journal.run(&disk, &clock)),

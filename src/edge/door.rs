@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,8 +11,9 @@ use hyper::server::conn::http1;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::admission::Admission;
+use super::admission::{Admission, Newcomer};
 use super::answer::Answers;
+use super::connection::LAST_CALL;
 use super::listener::{Listener, Sockets};
 use super::measures::{Measures, Tally};
 use super::recorder::Recorder;
@@ -162,6 +164,25 @@ impl Reactor {
             }
         });
         Ok(())
+    }
+
+    /// Counts a newcomer from `address`; `None`, and counted as well, when there are too many.
+    pub(super) fn newcomer(&self, address: IpAddr) -> Option<Newcomer> {
+        let newcomer = self.door.admission.newcomer(address);
+        if newcomer.is_none() {
+            self.tally.crowded();
+        }
+        newcomer
+    }
+
+    /// Resolves a while after the drain has begun: what is on its way is still answered, and a
+    /// silent peer does not keep the process.
+    pub(super) async fn last_call(&self) {
+        let ended = self.ended.notified();
+        if !self.is_ending() {
+            ended.await;
+        }
+        tokio::time::sleep(LAST_CALL).await;
     }
 
     /// Whether the drain has begun.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! listener  accepts while there is room                    admission counts
+//! proxy     reads whom a load balancer speaks for
 //! handshake reads the hello, finds the certificate         one deadline over all of it
 //! http1     hyper's connection, parked while it is idle    pace judges deadlines
 //! http2     hyper's connection
@@ -19,6 +20,7 @@ mod click;
 mod client;
 mod config;
 mod connection;
+mod content;
 mod door;
 mod handshake;
 mod http1;
@@ -31,6 +33,7 @@ mod measures;
 mod pace;
 mod pages;
 mod patience;
+mod proxy;
 mod recorder;
 mod rereading;
 mod route;

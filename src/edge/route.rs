@@ -19,7 +19,7 @@ pub struct Asked<'a> {
     pub version: Version,
     /// The header fields.
     pub headers: &'a HeaderMap,
-    /// Whether the connection says that content follows (HTTP/2: no END_STREAM).
+    /// Whether content follows the header (HTTP/2: a DATA frame that is not empty).
     pub has_body: bool,
     /// The name of the TLS connection; `None` on a plain one.
     pub sni: Option<&'a Hostname>,
@@ -58,8 +58,8 @@ pub(super) enum Route<'a> {
 /// The first segments of links.
 #[derive(Clone, Debug)]
 pub(super) struct Prefixes {
-    pub(super) click: String,
-    pub(super) open: String,
+    pub(super) click: Vec<String>,
+    pub(super) open: Vec<String>,
 }
 
 /// The name that was asked, or why the request is refused whatever its path is.
@@ -87,12 +87,14 @@ pub(super) fn host<'a>(asked: &Asked<'a>) -> Result<Cow<'a, Hostname>, Refusal> 
 ///
 /// hyper drops a `Content-Length` beside a `Transfer-Encoding`, so either of them is enough.
 pub(super) fn takes_no_body(asked: &Asked<'_>) -> Result<(), Refusal> {
-    let headers = asked.headers;
-    let empty = |length: &http::HeaderValue| length.as_bytes().iter().all(|byte| *byte == b'0');
-    let is_empty = !asked.has_body
-        && !headers.contains_key(TRANSFER_ENCODING)
-        && headers.get_all(CONTENT_LENGTH).iter().all(empty);
-    if is_empty { Ok(()) } else { Err(Refusal::HasBody) }
+    let has_content = asked.has_body || announces_content(asked.headers);
+    if has_content { Err(Refusal::HasBody) } else { Ok(()) }
+}
+
+/// Whether a header says that content follows it.
+pub(super) fn announces_content(headers: &HeaderMap) -> bool {
+    let is_empty = |length: &http::HeaderValue| length.as_bytes().iter().all(|byte| *byte == b'0');
+    headers.contains_key(TRANSFER_ENCODING) || !headers.get_all(CONTENT_LENGTH).iter().all(is_empty)
 }
 
 impl Prefixes {
@@ -112,10 +114,10 @@ impl Prefixes {
         let Some(rest) = path.strip_prefix('/') else { return Route::Unknown };
         let rest = rest.trim_end_matches('/');
         if let Some((prefix, token)) = rest.split_once('/') {
-            if prefix == self.click && is_token(token) {
+            if self.click.iter().any(|click| click == prefix) && is_token(token) {
                 return Route::Click(token);
             }
-            if prefix == self.open {
+            if self.open.iter().any(|open| open == prefix) {
                 let token = token.strip_suffix(".gif").unwrap_or(token);
                 if is_token(token) {
                     return Route::Open(token);
@@ -184,7 +186,8 @@ mod tests {
     use super::*;
 
     fn prefixes() -> Prefixes {
-        Prefixes { click: "c".to_owned(), open: "o".to_owned() }
+        let all = |prefixes: [&str; 2]| prefixes.map(str::to_owned).to_vec();
+        Prefixes { click: all(["c", "go"]), open: all(["o", "px"]) }
     }
 
     #[test]
@@ -192,6 +195,8 @@ mod tests {
         let long = format!("/.well-known/acme-challenge/{}", "a".repeat(129));
         let cases = [
             ("/c/abc-_9", Route::Click("abc-_9")),
+            ("/go/abc-_9", Route::Click("abc-_9")),
+            ("/px/abc.gif", Route::Open("abc")),
             ("/c/abc/", Route::Click("abc")),
             ("/c/abc//", Route::Click("abc")),
             ("/o/abc", Route::Open("abc")),

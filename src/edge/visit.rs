@@ -2,22 +2,24 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use http::{Method, Request, Version};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::service::Service;
 
 use super::answer::{Answer, leave_content_out};
 use super::click::{Redeemed, record};
 use super::client::{Client, InFlight};
+use super::content::{Content, Open};
 use super::door::Scratch;
 use super::judge::Judged;
 use super::location::Location;
-use super::measures::Page;
+use super::measures::{Page, Panic};
 use super::pages;
 use super::recorder::Recording;
 use super::route::{Asked, Refusal};
@@ -33,7 +35,10 @@ impl Service<Request<Incoming>> for Visit {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let in_flight = self.0.begin();
-        let stage = begin(&self.0, request, Attempt::First);
+        let stage = match Content::of(&request) {
+            Some(content) => begin(&self.0, request, content, Attempt::First),
+            None => Stage::Open(Open::new(request, self.0.reactor.door.config.header)),
+        };
         Answering { stage, in_flight }
     }
 }
@@ -50,6 +55,8 @@ pub(super) struct Answering {
 
 /// How far an answer is.
 enum Stage {
+    /// To be judged when it is known whether content follows.
+    Open(Box<Open>),
     /// To be given.
     Ready { answer: Option<Answer>, page: Page },
     /// Given when its event is durable, or when that takes too long. Made only then: what waits
@@ -85,10 +92,15 @@ impl Future for Answering {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { stage, in_flight } = &mut *self;
         let client = in_flight.client();
+        if let Stage::Open(open) = stage
+            && let Some((request, content)) = ready!(open.poll(context))
+        {
+            *stage = begin(client, request, content, Attempt::First);
+        }
         if let Stage::Rereading { again, request } = stage {
             ready!(again.as_mut().poll(context));
             if let Some(request) = request.take() {
-                *stage = begin(client, *request, Attempt::Second);
+                *stage = begin(client, *request, Content::Absent, Attempt::Second);
             }
         }
         let answer = match stage {
@@ -101,7 +113,7 @@ impl Future for Answering {
                 promised.take().map(|promised| promised.keep(client))
             }
             // Judged just above, and never twice.
-            Stage::Rereading { .. } => None,
+            Stage::Open(_) | Stage::Rereading { .. } => None,
         };
         // hyper does not poll a future that has resolved.
         let Some((answer, page)) = answer else { return Poll::Pending };
@@ -121,6 +133,7 @@ impl Drop for Answering {
 impl fmt::Debug for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Open(_) => "Open",
             Self::Ready { .. } => "Ready",
             Self::Recording { .. } => "Recording",
             Self::Rereading { .. } => "Rereading",
@@ -143,10 +156,30 @@ impl Promised {
     }
 }
 
-fn begin(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
+fn begin(
+    client: &Arc<Client>,
+    request: Request<Incoming>,
+    content: Content,
+    attempt: Attempt,
+) -> Stage {
+    // A request that makes us fall takes no other with it, not even on its own connection.
+    let begun = catch_unwind(AssertUnwindSafe(|| begun(client, request, content, attempt)));
+    begun.unwrap_or_else(|_| {
+        client.reactor.tally.fell(Panic::Request);
+        let answer = client.reactor.answers(client.tls.is_some()).failed();
+        Stage::Ready { answer: Some(answer), page: Page::Refused }
+    })
+}
+
+fn begun(
+    client: &Arc<Client>,
+    request: Request<Incoming>,
+    content: Content,
+    attempt: Attempt,
+) -> Stage {
     // hyper leaves the content out itself, but for HTTP/2.
     let is_bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
-    let mut stage = judge(client, request, attempt);
+    let mut stage = judge(client, request, content, attempt);
     match &mut stage {
         Stage::Ready { answer: Some(answer), .. } if is_bare => leave_content_out(answer),
         Stage::Recording { promised: Some(promised @ Promised::Pixel), .. } if is_bare => {
@@ -157,7 +190,12 @@ fn begin(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> 
     stage
 }
 
-fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
+fn judge(
+    client: &Arc<Client>,
+    request: Request<Incoming>,
+    content: Content,
+    attempt: Attempt,
+) -> Stage {
     let (reactor, clock) = (&client.reactor, &client.reactor.door.holdings.clock);
     let (began, time) = (clock.now(), clock.wall());
     let version = request.version();
@@ -166,7 +204,7 @@ fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> 
         uri: request.uri(),
         version,
         headers: request.headers(),
-        has_body: version == Version::HTTP_2 && !request.body().is_end_stream(),
+        has_body: content == Content::Present,
         sni: client.tls.as_ref().map(|tls| &tls.sni),
     };
     let mut scratch = reactor.scratch.lock().unwrap_or_else(PoisonError::into_inner);

@@ -143,7 +143,11 @@ pub(super) fn admin_token(
     Ok(Some(token))
 }
 
-fn address_key(settings: &Settings, world: &World) -> Result<Option<AddressKey>, ServeError> {
+/// The key that hashes addresses, if they are hashed.
+pub(super) fn address_key(
+    settings: &Settings,
+    world: &World,
+) -> Result<Option<AddressKey>, ServeError> {
     let named = &settings.events.address_key_file;
     let (Some(file), AddressForm::Hashed) = (named, settings.events.address) else {
         return Ok(None);

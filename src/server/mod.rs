@@ -4,6 +4,7 @@
 
 mod build;
 mod claim;
+mod examine;
 mod feed;
 mod keys;
 mod node;
@@ -11,5 +12,6 @@ mod reactors;
 mod shipping;
 
 pub use build::ServeError;
+pub use examine::{Objection, examine};
 pub use feed::EachEvent;
 pub use node::{Ended, Extras, MakeSample, Running, World, serve};

@@ -179,13 +179,16 @@ impl Node {
         Ok(Ended { counts })
     }
 
-    /// Tells, for as long as the operator's door does, whether the disk keeps up.
+    /// Tells, for as long as the operator's door does, whether the disk keeps up, and whether the
+    /// journal's threads live: without one of them it takes nothing more, and the node answers on.
     fn watch_journal(&self, world: &World, within: Duration) {
         let (journal, degraded) = (Arc::clone(&self.journal), self.metrics.degraded.clone());
         let (clock, ending) = (Arc::clone(&world.clock), self.admin_drain.clone());
+        let threads = self.journal_drain.clone();
         self.admin_drain.spawn(async move {
             tokio::select! {
                 () = journal.watch(&*clock, &degraded, within) => {}
+                () = threads.fallen() => degraded.begin("journal_thread"),
                 () = ending.ending() => {}
             }
         });

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::CertificateFiles;
 use super::protocol::{Protocol, provider};
-use super::verify::{Unusable, verify};
+use super::verify::{Unusable, Verified, verify};
 use crate::clock::{Clock, Timestamp};
 use crate::disk::Disk;
 use crate::hostname::Hostname;
@@ -170,22 +170,14 @@ impl Files {
         files: &CertificateFiles,
         known: Option<&[u8; 32]>,
     ) -> Result<Option<Served>, FilesError> {
-        let chain = self.bytes(&files.chain)?;
-        let key = Zeroizing::new(self.bytes(&files.key)?);
-        let content = content(&chain, &key);
+        let pair = load(&*self.disk, files)?;
+        let content = content(&pair.chain, &pair.key);
         if known == Some(&content) {
             return Ok(None);
         }
-        let now = self.clock.wall();
-        let verified = verify(&chain, &key, &files.hosts, now, &self.provider)
-            .map_err(|error| FilesError::Unusable { path: files.chain.clone(), error })?;
+        let verified = pair.verify(files, self.clock.wall(), &self.provider)?;
         let config = self.protocol.serving(verified.key);
         Ok(Some(Served { content, config, not_after: verified.not_after }))
-    }
-
-    fn bytes(&self, path: &Path) -> Result<Vec<u8>, FilesError> {
-        let read = self.disk.read(path, LARGEST_FILE);
-        read.map_err(|error| FilesError::Read { path: path.to_owned(), error: Arc::new(error) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Pair>> {
@@ -201,6 +193,38 @@ impl Files {
             }
         }
         self.serving.store(Arc::new(serving));
+    }
+}
+
+/// The bytes of a pair of files.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    chain: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+/// Reads a pair of files.
+pub(super) fn load(disk: &dyn Disk, files: &CertificateFiles) -> Result<Loaded, FilesError> {
+    let (chain, key) = (bytes(disk, &files.chain)?, bytes(disk, &files.key)?);
+    Ok(Loaded { chain, key: Zeroizing::new(key) })
+}
+
+/// Reads one file.
+pub(super) fn bytes(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, FilesError> {
+    let read = disk.read(path, LARGEST_FILE);
+    read.map_err(|error| FilesError::Read { path: path.to_owned(), error: Arc::new(error) })
+}
+
+impl Loaded {
+    /// Checks that it may be served for the names of `files`.
+    pub(super) fn verify(
+        &self,
+        files: &CertificateFiles,
+        now: Timestamp,
+        provider: &CryptoProvider,
+    ) -> Result<Verified, FilesError> {
+        verify(&self.chain, &self.key, &files.hosts, now, provider)
+            .map_err(|error| FilesError::Unusable { path: files.chain.clone(), error })
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct House {
 pub(crate) const HOST: &str = "a.example";
 pub(crate) const OTHER_HOST: &str = "b.example";
 pub(crate) const CHALLENGE: &str = "abcdefghijklmnop";
+/// A challenge whose answering panics.
+pub(crate) const PANIC: &str = "panic-panic-panic";
 
 impl House {
     /// A door with default settings but ports and what `set` changes.
@@ -92,6 +94,7 @@ impl House {
             encoder: Arc::new(Encoder::new(Default::default(), None, "node-1")),
             clock,
             challenges: Arc::new(|host, token| {
+                assert!(token != PANIC, "as it shall");
                 (host.as_str() == HOST && token == CHALLENGE).then(|| format!("{token}.thumbprint"))
             }),
         };

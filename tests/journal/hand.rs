@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use waypost::clock::Clock;
 use waypost::disk::Disk;
@@ -46,12 +45,6 @@ impl Hand {
     /// Moves until nothing is left to do.
     pub(crate) fn rest(&mut self) {
         while self.crew.write() | self.crew.keep() {}
-    }
-
-    /// Lets time pass, and the keeper look.
-    pub(crate) fn pass(&mut self, time: Duration) {
-        self.clock.pass(time);
-        self.look();
     }
 
     pub(crate) fn look(&mut self) {

@@ -18,6 +18,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adoption;
+#[allow(dead_code, reason = "the simulation uses all of it")]
 #[path = "../simulation/clock.rs"]
 mod clock;
 mod damage;

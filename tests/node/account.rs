@@ -93,7 +93,7 @@ fn matched<'a, 'b>(spans: &[Span<'a>], ids: &[&'b Uuid]) -> (Vec<Span<'a>>, Vec<
 }
 
 /// The time in an id, in milliseconds since 1970 (RFC 9562 §5.7).
-fn milliseconds(id: &Uuid) -> u64 {
+pub(super) fn milliseconds(id: &Uuid) -> u64 {
     (id.as_u128() >> 80) as u64
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use waypost::clock::Timestamp;
 
-use super::account::{Span, account_for};
+use super::account::{Span, account_for, milliseconds};
 use super::click::Click;
 use super::mailing::Mailing;
 use super::traces::Exceptions;
@@ -213,7 +213,7 @@ impl<'a> Hearing<'a> {
         }
         let strays = account_for(&obligations, &mays, exceptions, &ids, &mut verdict);
         if !judge.is_among_others {
-            for id in strays {
+            for id in strays.into_iter().filter(|id| milliseconds(id) <= until.micros() / 1_000) {
                 verdict.spurious("traced, and nobody asked for it", &id.to_string());
             }
         }
