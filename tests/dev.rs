@@ -6,10 +6,13 @@
 mod node;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use node::{Dev, Ran, folder};
+use node::{Dev, Ran, WAYPOST, folder};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 #[test]
@@ -109,10 +112,79 @@ fn events_are_what_the_schema_says_live_and_at_rest() {
     damage(&folder.path().join(".waypost/journal"));
     let verified = Ran::waypost(folder.path(), &["journal", "verify"]);
     assert_eq!(verified.code, 1, "{verified:?}");
-    assert!(verified.out.contains("sequences 2 to 2 are missing"), "{verified:?}");
+    assert!(verified.out.contains("sequence 2 was durable and cannot be read"), "{verified:?}");
     let cat = Ran::waypost(folder.path(), &["journal", "cat"]);
     assert_eq!(cat.good().lines().count(), 3);
     assert!(cat.errors.contains("1 damaged event skipped: see `waypost journal verify`"));
+}
+
+#[test]
+fn what_a_sender_wrote_moves_no_terminals_cursor() {
+    let folder = folder();
+    let mut dev = Dev::start(folder.path(), &[]);
+    let odd = "\u{1b}[2J\r\nclick  forged";
+    let mint =
+        ["link", "click", "--host", "trk.localhost", "--to", "https://example.com/", "--link", odd];
+    let link = Ran::waypost(folder.path(), &mint).good().trim().to_owned();
+    Ran::shell(folder.path(), &format!("curl -sS '{link}'")).good();
+    dev.line();
+    let event = dev.line();
+    assert!(event.contains(r"  \u{1b}[2J\r\nclick  forged  https://example.com/"), "{event:?}");
+    let shown: Value =
+        serde_json::from_str(Ran::waypost(folder.path(), &["link", "show", &link]).good()).unwrap();
+    assert_eq!(shown["link"], odd, "it is sealed as it is");
+}
+
+#[test]
+fn journal_cat_follows_a_node_that_runs() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--quiet"]);
+    let click = || Ran::shell(folder.path(), &format!("curl -sS '{}'", dev.value("click")));
+    click().good();
+    let mut all = Following::start(folder.path(), &[]);
+    let first = all.line();
+    let (place, _) = first.split_once('\t').unwrap();
+    let next = place.replace(":1", ":2");
+    let mut later = Following::start(folder.path(), &["--from", &next]);
+    click().good();
+    let second = all.line();
+    assert!(second.starts_with(&format!("{next}\t{{")), "{first} {second}");
+    assert_eq!(later.line(), second);
+}
+
+/// `waypost journal cat --follow`. Killed when dropped.
+struct Following {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Following {
+    fn start(folder: &Path, more: &[&str]) -> Self {
+        // Ended by the time when nothing comes.
+        let mut child = Command::new("timeout")
+            .args(["30", WAYPOST, "journal", "cat", "--follow", "--positions"])
+            .args(more)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        assert_ne!(self.lines.read_line(&mut line).unwrap(), 0, "nothing came");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // `timeout` hands it on.
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("edge.connections", "door/deadlines.rs"),
     ("edge.per_address", "door/deadlines.rs"),
     ("edge.hsts", "door/answers.rs"),
+    ("edge.proxy", "door/proxied.rs"),
     ("tls.certificate.hosts", "kill.rs"),
     ("tls.certificate.chain", "kill.rs"),
     ("tls.certificate.key", "kill.rs"),

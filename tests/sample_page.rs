@@ -16,6 +16,7 @@ use std::time::Duration;
 use chromium::Browser;
 use node::{Dev, Ran, folder};
 use serde_json::Value;
+use waypost::token::destination;
 
 #[test]
 fn a_newcomer_opens_the_page_clicks_and_sees_the_events() {
@@ -126,6 +127,34 @@ fn over_https_a_browser_that_trusts_the_ca_follows_and_another_does_not() {
     );
 }
 
+/// What is sealed is what the browser would have made of the same text; so no parser's reading is
+/// another's surprise.
+#[test]
+fn a_browser_reads_destinations_as_they_are_sealed() {
+    if !Browser::is_here() {
+        return;
+    }
+    let browser = Browser::start(None);
+    let page = browser.open("about:blank");
+    let mut taken = 0;
+    for text in DESTINATIONS {
+        let Ok(sealed) = destination(text) else { continue };
+        taken += 1;
+        let read = page.value(&format!("new URL({text:?}).href"));
+        assert_eq!(alike(read.as_str().unwrap()), alike(&sealed), "{text}");
+        let again = page.value(&format!("new URL({sealed:?}).href"));
+        assert_eq!(alike(again.as_str().unwrap()), alike(&sealed), "{text}: it stays what it is");
+    }
+    assert!(taken > DESTINATIONS.len() / 2, "only {taken} were taken");
+}
+
+/// A URL without the differences that lead nowhere else: we encode quotes, which browsers leave in
+/// some places, and newer browsers `^` and `|` in paths, as the standard came to say.
+fn alike(url: &str) -> String {
+    let pairs = [('"', "%22"), ('\'', "%27"), ('\\', "%5C"), ('^', "%5E"), ('|', "%7C")];
+    pairs.iter().fold(url.to_owned(), |url, (raw, encoded)| url.replace(*raw, encoded))
+}
+
 /// A server that stands in for the shop: where it is, and the requests that it gets.
 fn shop() -> (SocketAddr, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -162,4 +191,47 @@ fn events(folder: &Path) -> Vec<Value> {
     cat.good().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Texts on which URL parsers have differed.
+const DESTINATIONS: [&str; 40] = [
+    "https://example.com",
+    "HTTPS://EXAMPLE.COM/A/../B/./c",
+    "https://example.com:443/",
+    "http://example.com:80?x",
+    "http://example.com:0080/",
+    "https://example.com.:8443/",
+    "https://bücher.example/straße?größe=ß#ü",
+    "https://faß.example/",
+    "https://xn--bcher-kva.example/",
+    "https://☃.example/",
+    "https://ＥＸＡＭＰＬＥ.com/",
+    "https://example。com/",
+    "https://ex%61mple.com/",
+    "https://example.com%2f@evil.example/",
+    "https://example.com/%2e%2e/%2E/x",
+    "https://example.com/a%0d%0ab?c%00d",
+    "https://example.com/a|b^c`d{e}",
+    "https://example.com/?a|b^c`d{e}'\"<>",
+    "https://example.com/#a|b^c`d{e}'\"<>",
+    "https://example.com/'\"<>",
+    "https://example.com//evil.example/",
+    "https://example.com/@evil.example",
+    "https://example.com/?@evil.example",
+    "https://example.com#@evil.example",
+    "https://example.com?/../x",
+    "https://192.0.2.1/",
+    "https://0xc0000201/",
+    "https://3221225985/",
+    "https://0300.0.2.1/",
+    "https://192.0.513/",
+    "https://256.256.256.256/",
+    "https://[2001:DB8:0:0::1]/",
+    "https://[::ffff:192.0.2.1]/",
+    "https://a_b.example/",
+    "https://-a-.example/",
+    "https://example..com/",
+    "https://example.com/%",
+    "https://example.com/%zz%c3%28",
+    "https://example.com/\u{1f6b2}?\u{e000}\u{10ffff}",
+    "https://example.com:65535/",
+];
 const PATIENCE: Duration = Duration::from_secs(30);

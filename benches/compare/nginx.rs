@@ -1,4 +1,4 @@
-//! Debian's nginx: a redirect, and an access log written through a buffer.
+//! Debian's nginx: two workers, a redirect, and an access log written through a buffer.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -24,8 +24,6 @@ pub(crate) struct Site<'a> {
     /// The certificate and its key, in PEM.
     pub(crate) chain: &'a Path,
     pub(crate) key: &'a Path,
-    /// What its processes are, as directives.
-    pub(crate) workers: &'a str,
 }
 
 impl Nginx {
@@ -65,12 +63,12 @@ impl Nginx {
 }
 
 fn configuration(site: &Site<'_>, folder: &Path, port: u16) -> String {
-    let Site { host, destination, workers, .. } = site;
+    let Site { host, destination, .. } = site;
     let (chain, key) = (site.chain.display(), site.key.display());
     let folder = folder.display();
     format!(
         r#"daemon off;
-{workers}
+worker_processes 2;
 pid {folder}/nginx.pid;
 events {{ worker_connections 8192; }}
 http {{

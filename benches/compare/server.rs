@@ -60,8 +60,7 @@ impl Server {
             (Kind::Bare, _) => bare::start(identity, path),
             (Kind::Nginx, _) => {
                 let (chain, key) = (&identity.chain, &identity.key);
-                let workers = "worker_processes 2;";
-                let site = Site { host: HOST, destination: DESTINATION, chain, key, workers };
+                let site = Site { host: HOST, destination: DESTINATION, chain, key };
                 let Nginx { child, address } = Nginx::start(&site, folder)?;
                 Ok(Self::new(kind, child, address, path.to_owned()))
             }

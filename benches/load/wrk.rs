@@ -1,13 +1,9 @@
 //! This client beside wrk, on Debian's nginx: a client that is slow measures itself.
-//!
-//! nginx has one core to itself and the client another, so that nginx is what limits both.
 
 use std::path::Path;
 use std::process::Command;
-use std::thread::available_parallelism;
 use std::time::Duration;
 
-use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::watch;
 
 use crate::arguments::Plan;
@@ -29,11 +25,8 @@ pub(crate) fn run(plan: &Plan) -> Result<bool, String> {
         return Err("--wrk: expected one host, which is all that wrk asks for".to_owned());
     };
     let files = authority.issue(host, folder.path());
-    let workers = "worker_processes 1; worker_cpu_affinity 01;";
-    let site =
-        Site { host, destination: DESTINATION, chain: &files.chain, key: &files.key, workers };
+    let site = Site { host, destination: DESTINATION, chain: &files.chain, key: &files.key };
     let nginx = Nginx::start(&site, folder.path())?;
-    pin(1)?;
     let bench = Bench {
         plan,
         nginx: &nginx,
@@ -70,9 +63,9 @@ impl Bench<'_> {
     fn wrk(&self) -> Result<f64, String> {
         let click = self.plan.mailing.click(0);
         let path = path_of(&click, &self.mint.token(&click));
-        let connections = self.plan.pattern.connections;
+        let Pattern { connections, threads, .. } = self.plan.pattern;
         let output = Command::new("wrk")
-            .args(["--threads", "1", "--connections", &connections.to_string()])
+            .args(["--threads", &threads.to_string(), "--connections", &connections.to_string()])
             .args(["--duration", &format!("{}s", self.length.as_secs().max(1))])
             .args(["--header", &format!("Host: {}", click.host)])
             .args(["--header", "User-Agent: agent-spring sale 2026"])
@@ -90,12 +83,8 @@ impl Bench<'_> {
 
     /// Answers a second that this client gets.
     fn load(&self) -> Result<f64, String> {
-        let pattern = Pattern {
-            expects: redirects,
-            count: usize::MAX,
-            threads: 1,
-            ..self.plan.pattern.clone()
-        };
+        let pattern =
+            Pattern { expects: redirects, count: usize::MAX, ..self.plan.pattern.clone() };
         let (_address, addresses) = watch::channel(Some(self.nginx.address));
         let asking = (self.client.clone(), self.mint.clone());
         let traffic = Traffic::new(asking, self.plan.mailing.clone(), pattern, addresses, "nginx");
@@ -107,16 +96,6 @@ impl Bench<'_> {
         }
         Ok(speed.rate())
     }
-}
-
-/// Keeps this process, and what it starts from here on, on one core, if there is more than one.
-fn pin(core: usize) -> Result<(), String> {
-    if available_parallelism().is_ok_and(|cores| cores.get() > core) {
-        let mut cores = CpuSet::new();
-        cores.set(core);
-        sched_setaffinity(None, &cores).map_err(|error| format!("core {core}: {error}"))?;
-    }
-    Ok(())
 }
 
 /// nginx knows no tokens: it redirects everything to one place.

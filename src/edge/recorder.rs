@@ -57,7 +57,7 @@ impl Recorder {
             Err(Refused::TooLarge) => Unrecorded::TooLarge,
         };
         account.unrecorded(reason);
-        tracing::error!(event = %id, reason = reason.name(), "answered without a record");
+        tracing::warn!(event = %id, reason = reason.name(), "answered without a record");
         None
     }
 

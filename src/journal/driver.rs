@@ -34,8 +34,8 @@ pub(super) struct Driver {
     pub(super) spare: Spare,
     pub(super) measures: Measures,
     pub(super) degraded: Degraded,
-    /// Steps that failed since a frame was last made durable.
-    pub(super) failures: u32,
+    /// Whether a step failed since a frame was last made durable.
+    pub(super) is_failing: bool,
 }
 
 /// The prepared segment, asked for one ahead.
@@ -59,7 +59,7 @@ impl Driver {
             match self.next {
                 Action::Rest => self.queue.wait(self.last, self.gather),
                 Action::Open { number } => self.spare.wait(number),
-                Action::Wait { until } if self.is_to_wait() => {
+                Action::Wait { until } => {
                     std::thread::sleep(until.saturating_duration_since(self.clock.now()));
                 }
                 _ => {}
@@ -115,16 +115,10 @@ impl Driver {
                 self.queue.publish(durable, &self.writer.batch().from);
                 Event::Published
             }
-            Action::Wait { until } if self.is_to_wait() && self.clock.now() < until => return None,
+            Action::Wait { until } if self.clock.now() < until => return None,
             Action::Wait { .. } => Event::Retry,
             Action::Rest => Event::Batch(self.take()?),
         })
-    }
-
-    /// Whether to wait before the next segment is tried. After a first failure the next one is
-    /// ready and may well be good: clicks are waiting.
-    fn is_to_wait(&self) -> bool {
-        self.failures > 1
     }
 
     fn take(&mut self) -> Option<Batch> {
@@ -160,14 +154,14 @@ impl Driver {
         let Err(error) = result else { return true };
         let step = at.step;
         self.measures.failures.get_or_create(&Step { step }).inc();
-        self.failures += 1;
+        self.is_failing = true;
         self.degraded.begin(at.reason);
         tracing::error!(step, %error, "the journal left a segment and tries the next");
         false
     }
 
     fn end_degraded(&mut self) {
-        if std::mem::take(&mut self.failures) > 0 {
+        if std::mem::take(&mut self.is_failing) {
             [OPEN, WRITE, SYNC].iter().for_each(|at| self.degraded.end(at.reason));
         }
     }

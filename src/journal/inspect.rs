@@ -85,8 +85,6 @@ impl Walk {
                 // What should have stood before it is missing there.
                 self.expect(header.first, self.before);
             }
-            // The first segment of all begins with the first sequence, whatever its header says.
-            Err(_) if number == 1 && file.may_hold_frames() => self.expect(1, number),
             Err(_) => {}
         }
         if !file.may_hold_frames() {
@@ -154,6 +152,10 @@ impl Walk {
     fn frame(&mut self, numbered: &Numbered<'_>, number: u64) {
         let sequence = numbered.sequence;
         self.proven = self.proven.max(numbered.proven());
+        if self.next == 0 && number == 1 {
+            // Whatever its header says, the first segment begins with the first sequence.
+            self.next = 1;
+        }
         self.expect(sequence, number);
         let is_new = self.next <= sequence || self.missing.remove(sequence);
         self.next = self.next.max(sequence + 1);

@@ -240,7 +240,7 @@ impl Journal {
             spare: Spare { wanted, ready: prepared, asked: first, is_ahead: false, arrived: None },
             measures,
             degraded,
-            failures: 0,
+            is_failing: false,
         };
         driver.step(Event::Batch(batch));
         Ok(Crew { driver, keeper, own })

@@ -116,7 +116,7 @@ impl Queue {
         }
         let size = frame::size(frame.key.len(), frame.body.len());
         if waiting.is_closed || waiting.batch.bytes.len() + size > self.limit {
-            waiting.refused += u64::from(!waiting.is_closed);
+            waiting.refused += 1;
             return Err(Refused::QueueFull);
         }
         let sequence = waiting.next;

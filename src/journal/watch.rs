@@ -1,7 +1,6 @@
-//! Tells an operator while the disk does not keep up.
+//! Tells an operator while the disk does not keep up: it fails a step, hangs, or is too slow.
 //!
-//! A step that fails is told of by the writer. A writer whose disk hangs cannot tell of it, so the
-//! queue is looked at from outside.
+//! A writer whose disk hangs cannot tell of it, so the queue is looked at from outside.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,10 +11,10 @@ use crate::clock::Clock;
 use crate::metrics::Degraded;
 
 impl Journal {
-    /// Keeps `degraded` true of the queue: `journal_slow` while frames wait for the disk for longer
-    /// than half of `within`, the time that an answer waits; `journal_queue_full` from a frame
-    /// that was refused on, until there is room; `journal_full` while the journal is at its size
-    /// bound. Runs until dropped.
+    /// Keeps `degraded` true of the queue: [`SLOW`] while frames wait for the disk for longer than
+    /// half of `within`, the time that an answer waits; [`QUEUE_FULL`] from a frame that was
+    /// refused on, until there is room; [`JOURNAL_FULL`] while the journal is at its size bound.
+    /// Runs until dropped.
     pub async fn watch(&self, clock: &dyn Clock, degraded: &Degraded, within: Duration) {
         let mut watch = Watch::new(within / 2);
         loop {

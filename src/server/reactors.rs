@@ -88,8 +88,8 @@ pub(super) fn settle(appenders: &[Appender]) -> usize {
         for id in appender.in_progress() {
             let reason = Unrecorded::Shutdown;
             appender.account().unrecorded(reason);
-            let (event, reason) = (Uuid::from_bytes(id), reason.name());
-            tracing::error!(%event, reason, "answered, and not known to be recorded");
+            let event = Uuid::from_bytes(id);
+            tracing::warn!(%event, reason = reason.name(), "answered, and not known to be recorded");
             left += 1;
         }
     }

@@ -27,7 +27,6 @@ mod disk;
 mod hand;
 mod layout;
 mod model;
-mod outside;
 mod overlap;
 mod power;
 mod process;

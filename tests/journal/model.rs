@@ -43,12 +43,41 @@ fn operation() -> impl Strategy<Value = Operation> {
 type Model = BTreeMap<(waypost::journal::DirectoryId, u64), Vec<u8>>;
 
 fn append(process: &Process, lengths: &[usize], model: &mut Model) {
+    append_while(process, lengths, model, || {});
+}
+
+/// Appends, does `then`, and waits until all of it is durable.
+fn append_while(process: &Process, lengths: &[usize], model: &mut Model, then: impl FnOnce()) {
     let bodies: Vec<_> = lengths.iter().map(|length| vec![*length as u8; *length]).collect();
     let sequences = process.append(&bodies);
+    then();
     process.wait_for(*sequences.last().unwrap());
     let directory = process.journal.directory();
     let places = sequences.into_iter().map(|sequence| (directory, sequence));
     model.extend(places.zip(bodies));
+}
+
+/// Everything on the disk, and what the process reads of its own, is what the model says.
+fn compare(
+    disk: &CrashDisk,
+    process: &Process,
+    model: &Model,
+    ambiguous: &BTreeSet<(waypost::journal::DirectoryId, u64)>,
+) -> Result<(), TestCaseError> {
+    let mut found = contents(disk);
+    found.retain(|place, _| !ambiguous.contains(place));
+    prop_assert!(found == *model, "{:?}, not {:?}", found.keys(), model.keys());
+    let directory = process.journal.directory();
+    let mut own = process.journal.reader(1);
+    let mut count = 0;
+    while let Some(stored) = own.read().unwrap() {
+        prop_assert_eq!(&model[&(directory, stored.sequence)], stored.frame.body);
+        count += 1;
+    }
+    prop_assert_eq!(count, model.keys().filter(|(id, _)| *id == directory).count());
+    prop_assert_eq!(own.skipped(), 0);
+    prop_assert_eq!(faults(disk), vec![]);
+    Ok(())
 }
 
 proptest! {
@@ -82,13 +111,7 @@ proptest! {
                 }
                 Operation::Fail(failure) => {
                     disk.fail(Some(failure));
-                    let directory = process.journal.directory();
-                    let bodies = vec![vec![7; 390]; 3];
-                    let sequences = process.append(&bodies);
-                    disk.fail(None);
-                    process.wait_for(*sequences.last().unwrap());
-                    let places = sequences.into_iter().map(|sequence| (directory, sequence));
-                    model.extend(places.zip(bodies));
+                    append_while(&process, &[390; 3], &mut model, || disk.fail(None));
                 }
                 Operation::Hang { comes_back } => {
                     disk.hang(true);
@@ -126,19 +149,7 @@ proptest! {
                     second.end();
                 }
             }
-            let mut found = contents(&disk);
-            found.retain(|place, _| !ambiguous.contains(place));
-            prop_assert!(found == model, "{:?}, not {:?}", found.keys(), model.keys());
-            let directory = process.journal.directory();
-            let mut own = process.journal.reader(1);
-            let mut count = 0;
-            while let Some(stored) = own.read().unwrap() {
-                prop_assert_eq!(&model[&(directory, stored.sequence)], stored.frame.body);
-                count += 1;
-            }
-            prop_assert_eq!(count, model.keys().filter(|(id, _)| *id == directory).count());
-            prop_assert_eq!(own.skipped(), 0);
-            prop_assert_eq!(faults(&disk), vec![]);
+            compare(&disk, &process, &model, &ambiguous)?;
         }
         process.end();
     }

@@ -5,7 +5,7 @@
 //! with an id of its time, each id with one event at most.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use uuid::Uuid;
 use waypost::clock::Timestamp;
@@ -18,53 +18,58 @@ use super::verdict::Verdict;
 pub(super) struct Span<'a> {
     message: &'a str,
     from: u64,
-    to: u64,
+    /// `None` for a request that was not answered: its event may not even exist.
+    to: Option<u64>,
 }
 
 impl<'a> Span<'a> {
-    /// From a request to its answer; without one, to the end of time.
+    /// From a request to its answer.
     pub(super) fn of(message: &'a str, asked: Timestamp, answered: Option<Timestamp>) -> Self {
-        let to = answered.map_or(u64::MAX, |at| at.micros() / 1_000);
+        let to = answered.map(|at| at.micros() / 1_000);
         Self { message, from: asked.micros() / 1_000, to }
+    }
+
+    fn end(&self) -> u64 {
+        self.to.unwrap_or(u64::MAX)
     }
 }
 
-/// Counts obligations without their event as unrecorded, lost after a late answer, or missing;
-/// and traces that what is recorded contradicts as spurious. Returns the traces that no request
+/// Counts requests without their event as unrecorded, lost after a late answer, or missing; and
+/// traces that what is recorded contradicts as spurious. Returns the traces that no request
 /// explains.
 pub(super) fn account_for<'a>(
-    obligations: &[Span<'_>],
-    mays: &[Span<'_>],
+    spans: &[Span<'_>],
     exceptions: &'a Exceptions,
     found: &HashMap<Uuid, &str>,
     verdict: &mut Verdict,
 ) -> Vec<&'a Uuid> {
-    verdict.late = exceptions.late.len();
-    for (id, reason) in &exceptions.unrecorded {
+    let Exceptions { unrecorded, late, .. } = exceptions;
+    verdict.late = late.len();
+    for (id, reason) in unrecorded {
         // A node that ends cannot know what becomes of a write that the disk still has.
         if found.contains_key(id) && reason != SHUTDOWN {
             verdict.spurious("recorded, and traced as unrecorded", &format!("{id} {reason}"));
         }
     }
-    let unrecorded = exceptions.unrecorded.keys().filter(|id| !found.contains_key(*id));
-    let late = exceptions
-        .late
-        .iter()
-        .filter(|id| !found.contains_key(*id) && !exceptions.unrecorded.contains_key(*id));
-    let (unrecorded, late): (Vec<_>, Vec<_>) = (unrecorded.collect(), late.collect());
-    let (left, unexplained) = matched(obligations, &unrecorded);
-    verdict.unrecorded = obligations.len() - left.len();
-    let (missing, late_unexplained) = matched(&left, &late);
-    verdict.late_lost = left.len() - missing.len();
-    for span in &missing {
+    let traced = unrecorded.keys().chain(late.iter().filter(|id| !unrecorded.contains_key(*id)));
+    let traced: Vec<_> = traced.filter(|id| !found.contains_key(*id)).collect();
+    let (left, strays) = matched(spans, &traced);
+    for span in left.iter().filter(|span| span.to.is_some()) {
         verdict.missing(format!("{} was acknowledged", span.message));
     }
-    matched(mays, &[unexplained, late_unexplained].concat()).1
+    let strange: HashSet<_> = strays.iter().collect();
+    for id in traced.iter().filter(|id| !strange.contains(id)) {
+        let is_unrecorded = unrecorded.contains_key(*id);
+        verdict.unrecorded += usize::from(is_unrecorded);
+        verdict.late_lost += usize::from(!is_unrecorded);
+    }
+    strays
 }
 
 /// Matches as many ids as can be with spans that hold their time; returns what is left of both.
 ///
-/// Each id, in the order of time, takes the span that ends first: no other choice matches more.
+/// Each id, in the order of time, takes the span that ends first: no other choice matches more,
+/// and what was answered is matched before what was not.
 fn matched<'a, 'b>(spans: &[Span<'a>], ids: &[&'b Uuid]) -> (Vec<Span<'a>>, Vec<&'b Uuid>) {
     let mut spans: Vec<_> = spans.to_vec();
     spans.sort_by_key(|span| Reverse(span.from));
@@ -76,7 +81,7 @@ fn matched<'a, 'b>(spans: &[Span<'a>], ids: &[&'b Uuid]) -> (Vec<Span<'a>>, Vec<
     for id in ids {
         let at = milliseconds(id);
         while let Some(span) = spans.pop_if(|span| span.from <= at) {
-            open.push(Reverse((span.to, begun.len())));
+            open.push(Reverse((span.end(), begun.len())));
             begun.push(span);
         }
         while open.peek().is_some_and(|Reverse((to, _))| *to < at) {
@@ -93,7 +98,7 @@ fn matched<'a, 'b>(spans: &[Span<'a>], ids: &[&'b Uuid]) -> (Vec<Span<'a>>, Vec<
 }
 
 /// The time in an id, in milliseconds since 1970 (RFC 9562 §5.7).
-pub(super) fn milliseconds(id: &Uuid) -> u64 {
+fn milliseconds(id: &Uuid) -> u64 {
     (id.as_u128() >> 80) as u64
 }
 

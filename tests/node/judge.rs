@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use waypost::clock::Timestamp;
 
-use super::account::{Span, account_for, milliseconds};
+use super::account::{Span, account_for};
 use super::click::Click;
 use super::mailing::Mailing;
 use super::traces::Exceptions;
@@ -189,31 +189,26 @@ impl<'a> Hearing<'a> {
     /// Ends the hearing. What is not there must be among the node's exceptions.
     pub fn verdict(self, exceptions: &Exceptions) -> Verdict {
         let Self { judge, until, found, ids, mut verdict, .. } = self;
-        let (mut obligations, mut mays) = (Vec::new(), Vec::new());
+        let mut unfound = Vec::new();
         // In order, so that a failure reads the same each time.
         let requests: BTreeMap<_, _> = judge.requests.iter().collect();
         for (message, request) in requests.into_iter().filter(|(_, r)| r.asked <= until) {
             let is_found = found.contains_key(message.as_str());
             let answered = request.answered.filter(|at| *at <= until);
-            let span = Span::of(message, request.asked, answered);
-            match (answered, is_found) {
-                (Some(_), true) => verdict.acknowledged += 1,
-                (Some(_), false) => {
-                    verdict.acknowledged += 1;
-                    obligations.push(span);
-                }
-                (None, _) => {
+            match answered {
+                Some(_) => verdict.acknowledged += 1,
+                None => {
                     verdict.ambiguous += 1;
                     verdict.ambiguous_recorded += usize::from(is_found);
-                    if !is_found {
-                        mays.push(span);
-                    }
                 }
             }
+            if !is_found {
+                unfound.push(Span::of(message, request.asked, answered));
+            }
         }
-        let strays = account_for(&obligations, &mays, exceptions, &ids, &mut verdict);
+        let strays = account_for(&unfound, exceptions, &ids, &mut verdict);
         if !judge.is_among_others {
-            for id in strays.into_iter().filter(|id| milliseconds(id) <= until.micros() / 1_000) {
+            for id in strays {
                 verdict.spurious("traced, and nobody asked for it", &id.to_string());
             }
         }

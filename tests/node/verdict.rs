@@ -20,11 +20,11 @@ pub struct Verdict {
     pub ambiguous: usize,
     /// Those of them that were recorded.
     pub ambiguous_recorded: usize,
-    /// Obligations without their event that the traces tell as unrecorded.
+    /// Requests without their event that the traces tell as unrecorded.
     pub unrecorded: usize,
     /// Events that the traces tell as late.
     pub late: usize,
-    /// Obligations whose event was late, and never came since the node was killed.
+    /// Requests whose event was late, and never came since the node was killed.
     pub late_lost: usize,
     /// Answers that were not the right one, or did not come in time.
     pub wrong: usize,
