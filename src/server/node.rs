@@ -123,22 +123,12 @@ impl Node {
         let admin = admin::Door::bind(&settings.admin, &socket, disk, &metrics.degraded)?;
         let parts = Parts::read(settings, &world, &extras.throwaway, &metrics)?;
         let token = build::admin_token(settings, &world)?;
-        let journal_drain = Drain::new();
         let count = reactor_count(settings);
         let (sockets, bound) = Sockets::bind(&settings.edge, count)?;
-        let (disk, clock) = (Arc::clone(&world.disk), Arc::clone(&world.clock));
-        let journal = Journal::open(&settings.journal, disk, clock, &metrics, &journal_drain)?;
-        let node = Self {
-            metrics,
-            readiness: Readiness::default(),
-            drain: Drain::new(),
-            admin_drain: Drain::new(),
-            journal_drain,
-            journal: Arc::new(journal),
-        };
+        let node = Self::with_journal(settings, &world, metrics)?;
         let kafka = Kafka::start(settings, &world, &node.journal, &node.metrics)?;
-        let clock = Arc::clone(&world.clock);
         let (readiness, degraded) = (node.readiness.clone(), node.metrics.degraded.clone());
+        let clock = Arc::clone(&world.clock);
         let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let holdings = Holdings {
             certificates: parts.certificates.clone(),
@@ -177,6 +167,24 @@ impl Node {
         // Last, so that the next node finds nothing of this one in use.
         drop(claim);
         Ok(Ended { counts })
+    }
+
+    fn with_journal(
+        settings: &Settings,
+        world: &World,
+        metrics: Metrics,
+    ) -> Result<Self, ServeError> {
+        let journal_drain = Drain::new();
+        let (disk, clock) = (Arc::clone(&world.disk), Arc::clone(&world.clock));
+        let journal = Journal::open(&settings.journal, disk, clock, &metrics, &journal_drain)?;
+        Ok(Self {
+            metrics,
+            readiness: Readiness::default(),
+            drain: Drain::new(),
+            admin_drain: Drain::new(),
+            journal_drain,
+            journal: Arc::new(journal),
+        })
     }
 
     /// Tells, for as long as the operator's door does, whether the disk keeps up, and whether the
