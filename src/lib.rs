@@ -36,7 +36,9 @@
 //! journal::Reader ─→ Frame ─kafka.send→ verdict ─window→ settled prefix ─cursor→ what may be deleted
 //! ```
 //!
-//! The two walks meet only at the journal. Kafka being away is nothing but lag.
+//! The two walks meet only at the journal: Kafka being away is nothing but lag. Only an event that
+//! the journal does not take in time goes to Kafka at once, so that it is recorded before its answer
+//! all the same.
 //!
 //! # The shape of the process
 //!

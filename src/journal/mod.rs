@@ -128,7 +128,7 @@ mod sweeper;
 mod watch;
 mod writer;
 
-pub use appender::{Appender, Durable};
+pub use appender::{Appender, Claim, Durable};
 pub use config::{Config, Keep, Sync};
 pub use crew::{Call, Crew};
 pub use cursor::Cursor;

@@ -144,8 +144,9 @@ impl Node {
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
         node.watch_journal(&world, within);
+        let direct = kafka.as_ref().map(Kafka::direct);
         let appenders =
-            reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
+            reactors::start(&door, sockets, &node, direct, grace).map_err(ServeError::Thread)?;
         let running = Running {
             https: bound.https,
             http: bound.http,
@@ -290,12 +291,12 @@ impl Node {
             tracing::error!("the disk did not take the last events in time");
             self.journal.abandon();
         }
+        if let Some(kafka) = kafka {
+            kafka.end(deadline, clock).await;
+        }
         let lost = reactors::settle(appenders);
         if lost > 0 {
             tracing::error!(events = lost, "answered events were never recorded");
-        }
-        if let Some(kafka) = kafka {
-            kafka.end(deadline, clock.now()).await;
         }
         self.admin_drain.begin();
         if self.admin_drain.finished(ADMIN_GRACE).await > 0 {

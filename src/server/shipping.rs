@@ -6,18 +6,20 @@ use std::time::{Duration, Instant};
 
 use super::build::ServeError;
 use super::node::World;
+use crate::clock::Clock;
 use crate::config::Settings;
 use crate::drain::Drain;
 use crate::journal::Journal;
 use crate::kafka::topics::{self, TopicsError};
-use crate::kafka::{self, Cluster};
+use crate::kafka::{self, Cluster, Publish};
 use crate::metrics::{Degraded, Metrics};
-use crate::shipper::{Shipper, Shipping};
+use crate::shipper::{Direct, Shipper, Shipping};
 
 /// What goes on between the journal and Kafka.
 #[derive(Debug)]
 pub(super) struct Kafka {
     shipping: Shipping,
+    direct: Direct,
     drain: Drain,
     /// Its end tells the watch over the topics to end.
     _watched: Sender<()>,
@@ -35,10 +37,14 @@ impl Kafka {
             return Ok(None);
         }
         let drain = Drain::new();
+        let publish: Arc<dyn Publish> =
+            Arc::new(Cluster::new(settings.kafka.clone(), Arc::clone(&world.disk)));
+        let direct = Direct::new(Arc::clone(&publish), settings.kafka.topics.clone());
+        keep_open(&direct, &drain);
         let shipper = Shipper {
             config: settings.shipper.clone(),
             topics: settings.kafka.topics.clone(),
-            publish: Arc::new(Cluster::new(settings.kafka.clone(), Arc::clone(&world.disk))),
+            publish,
             journal: Arc::clone(journal),
             folder: settings.journal.directory.clone(),
             disk: Arc::clone(&world.disk),
@@ -54,20 +60,47 @@ impl Kafka {
             over,
         };
         drain.thread("kafka-topics", move || watch.run()).map_err(ServeError::Thread)?;
-        Ok(Some(Self { shipping, drain, _watched: watched }))
+        Ok(Some(Self { shipping, direct, drain, _watched: watched }))
     }
 
-    /// Ships what is durable by now, until `deadline` at most. What is left is shipped by the next
-    /// process.
-    pub(super) async fn end(self, deadline: Instant, now: Instant) {
-        let Self { shipping, drain, _watched } = self;
+    /// The second path, for reactors.
+    pub(super) fn direct(&self) -> &Direct {
+        &self.direct
+    }
+
+    /// Ships what is durable by now and settles what took the second path, until `deadline` at
+    /// most. What is left of the journal is shipped by the next process.
+    pub(super) async fn end(self, deadline: Instant, clock: &dyn Clock) {
+        let Self { shipping, direct, drain, _watched } = self;
         drop(_watched);
+        drain.begin();
         shipping.end(deadline);
-        let left = deadline.saturating_duration_since(now) + LAST_WORDS;
+        while direct.settle_now() > 0 && clock.now() < deadline {
+            tokio::time::sleep(SETTLE_EVERY).await;
+        }
+        let lost = direct.settle_last();
+        if lost > 0 {
+            tracing::error!(events = lost, "Kafka did not say in time whether it has them");
+        }
+        let left = deadline.saturating_duration_since(clock.now()) + LAST_WORDS;
         if drain.finished(left).await > 0 {
             tracing::warn!("the connection to Kafka did not end in time: it is left");
         }
     }
+}
+
+/// Begins the second path's sessions, the first one now.
+fn keep_open(direct: &Direct, drain: &Drain) {
+    direct.mend();
+    let (direct, ending) = (direct.clone(), drain.clone());
+    drain.spawn(async move {
+        loop {
+            tokio::select! {
+                () = ending.ending() => return,
+                () = tokio::time::sleep(MEND_EVERY) => direct.mend(),
+            }
+        }
+    });
 }
 
 /// Looks at the topics until they are as asked, so that what is wrong is told before it hurts.
@@ -117,5 +150,8 @@ const WITHIN: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(20);
 /// How long after nobody answered.
 const SOON: Duration = Duration::from_secs(3);
+/// How often it is looked whether the second path is open.
+const MEND_EVERY: Duration = Duration::from_secs(1);
+const SETTLE_EVERY: Duration = Duration::from_millis(20);
 /// How long the connection may take to end once everything is said.
 const LAST_WORDS: Duration = Duration::from_millis(800);

@@ -25,6 +25,7 @@
 mod config;
 mod courier;
 pub mod dead;
+mod direct;
 mod directory;
 mod driver;
 mod health;
@@ -38,5 +39,6 @@ mod tests;
 mod window;
 
 pub use config::{Config, Start};
+pub use direct::{Acknowledged, Direct, Lane, Standing};
 pub use replay::{Replay, ReplayError, Replayed};
 pub use shipping::{Shipper, Shipping, StartError};

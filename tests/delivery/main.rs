@@ -15,3 +15,4 @@ mod outages;
 mod records;
 mod refusals;
 mod route;
+mod second;

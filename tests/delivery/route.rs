@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::kafka::Broker;
-use crate::node::{Address, Judge, Mailing, NAME, Node, Pattern, Protocol, Random, Setup, Traffic};
+use crate::node::{
+    Address, Judge, Mailing, NAME, Node, Pattern, Program, Protocol, Random, Setup, Speed, Traffic,
+};
 
 /// A node whose events go to topics that no other test uses.
 pub struct Route {
@@ -31,7 +33,13 @@ impl Route {
 
     /// A node in front of topics that may be there or not.
     pub fn start(topics: &Topics, settings: &str, journal: &str) -> Self {
+        Self::start_with(Program::Product, topics, settings, journal)
+    }
+
+    /// The same, run by another program.
+    pub fn start_with(program: Program, topics: &Topics, settings: &str, journal: &str) -> Self {
         let setup = Setup {
+            program,
             journal: format!("segment = \"1MiB\"\nretention_size = \"1GiB\"\n{journal}"),
             more: format!(
                 "[kafka]\npartitions = 3\nreplicas = 1\n{}\n{settings}\n",
@@ -63,6 +71,15 @@ impl Route {
         let traffic = self.traffic(count, address);
         traffic.run();
         traffic.finish().0
+    }
+
+    /// The same, and how long they took. The judge passes over what others asked for.
+    pub fn clicked(&self, count: usize) -> (Judge, Speed) {
+        let (_kept, address) = watch::channel(Some(self.node.https()));
+        let traffic = self.traffic(count, address);
+        traffic.run();
+        let (judge, speed) = traffic.finish();
+        (judge.among_others(), speed)
     }
 
     /// The value of a metric without labels, or with the labels in its name.
