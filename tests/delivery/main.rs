@@ -9,9 +9,11 @@ mod kafka;
 #[path = "../node/mod.rs"]
 mod node;
 
+mod kept;
 mod kills;
 mod mocked;
 mod outages;
+mod readers;
 mod records;
 mod refusals;
 mod route;

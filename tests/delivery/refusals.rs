@@ -176,9 +176,8 @@ fn click_each(route: &Route, clicks: &[Click]) -> Judge {
     judge
 }
 
-fn is_exact(judge: &Judge, values: &[String]) {
+pub fn is_exact(judge: &Judge, values: &[String]) {
     let verdict = judge.judge(values.iter().map(String::as_str));
-    println!("{verdict}");
     assert!(verdict.is_exact(), "{verdict}");
 }
 
@@ -187,7 +186,7 @@ fn topics_command(node: &Node, command: &str) -> (i32, String) {
 }
 
 /// Runs the product beside a node; its exit code and all it said.
-fn waypost(node: &Node, arguments: &[&str]) -> (i32, String) {
+pub fn waypost(node: &Node, arguments: &[&str]) -> (i32, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_waypost"))
         .args(arguments)
         .arg("--config")

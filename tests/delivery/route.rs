@@ -40,7 +40,7 @@ impl Route {
     pub fn start_with(program: Program, topics: &Topics, settings: &str, journal: &str) -> Self {
         let setup = Setup {
             program,
-            journal: format!("segment = \"1MiB\"\nretention_size = \"1GiB\"\n{journal}"),
+            journal: format!("segment = \"1MiB\"\n{journal}"),
             more: format!(
                 "[kafka]\npartitions = 3\nreplicas = 1\n{}\n{settings}\n",
                 topics.lines()

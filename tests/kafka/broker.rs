@@ -214,6 +214,9 @@ impl Broker {
              transaction.state.log.replication.factor=1\n\
              share.coordinator.state.topic.replication.factor=1\n\
              group.initial.rebalance.delay.ms=0\n\
+             # One that was killed may come back at once.\n\
+             broker.session.timeout.ms=2000\n\
+             broker.heartbeat.interval.ms=400\n\
              delete.topic.enable=true\n\
              num.partitions=1\n"
         )
