@@ -8,11 +8,12 @@ use crate::route::{Route, Topics};
 
 #[test]
 fn a_fatal_error_ends_the_session_and_everything_is_sent_in_the_next_one() {
-    for (request, error) in [
+    for (request, error, times) in [
         // Head of line: what was expected first was never seen.
-        (RDKafkaApiKey::Produce, Error::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER),
-        (RDKafkaApiKey::Produce, Error::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
-        (RDKafkaApiKey::InitProducerId, Error::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED),
+        (RDKafkaApiKey::Produce, Error::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, 1),
+        (RDKafkaApiKey::Produce, Error::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, 1),
+        // The second path's session asks too, once a second.
+        (RDKafkaApiKey::InitProducerId, Error::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, 4),
     ] {
         let cluster = MockCluster::new(3).unwrap();
         let topics = Topics::new();
@@ -21,15 +22,16 @@ fn a_fatal_error_ends_the_session_and_everything_is_sent_in_the_next_one() {
         }
         let bootstrap = cluster.bootstrap_servers();
         let brokers = bootstrap.replace(',', "\", \"");
-        cluster.request_errors(request, &[error]);
+        cluster.request_errors(request, &vec![error; times]);
         let route = Route::start(&topics, &format!("brokers = [\"{brokers}\"]"), "");
-        let mut judges = vec![route.click(200)];
+        let judge = route.click(200);
         route.wait_until_shipped(200);
         let sessions = route.metric("waypost_kafka_sessions_total");
-        assert_eq!(sessions, 2.0, "{error:?}: one that failed and one that did not");
+        assert!(sessions >= 2.0, "{error:?}: {sessions}: one that failed and one that did not");
+        assert!(times > 1 || sessions == 2.0, "{error:?}: {sessions}");
         let values: Vec<_> =
             kafka::read(&bootstrap, &topics.events()).into_iter().map(|of| of.value).collect();
-        let verdict = judges.remove(0).judge(values.iter().map(String::as_str));
+        let verdict = judge.judge(values.iter().map(String::as_str));
         println!("{error:?}: {verdict}");
         assert_eq!((verdict.missing, verdict.spurious), (0, 0), "{error:?}: {verdict}");
         route.wait_for_degraded("kafka", false);
