@@ -84,6 +84,7 @@ impl Recorder {
             Err(Refused::QueueFull) => Unrecorded::QueueFull,
             Err(Refused::JournalFull) => Unrecorded::JournalFull,
             Err(Refused::TooLarge) => Unrecorded::TooLarge,
+            Err(Refused::Unopened) => Unrecorded::Unopened,
         };
         if let Some(handed) = second.and_then(|second| second.hand_over(frame, reason)) {
             return Some(Recording { id, durable: None, wait, handed: Some(handed) });

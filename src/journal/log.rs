@@ -16,14 +16,14 @@ use super::directory::{self, DirectoryId, Held};
 use super::driver::{Driver, Spare};
 use super::keeper::Keeper;
 use super::measures::Measures;
-use super::queue::{Queue, Sight};
+use super::queue::Queue;
 use super::reader::Reader;
 use super::retention::Steady;
 use super::salvage::Salvage;
 use super::segment;
 use super::sweeper::Sweeper;
 use super::writer::{Action, Event, Settings, Writer};
-use super::{Appender, Cursor};
+use super::{Appender, Cursor, Intake};
 use crate::clock::Clock;
 use crate::disk::{Access, Disk};
 use crate::drain::Drain;
@@ -49,6 +49,16 @@ pub struct OpenError {
     source: io::Error,
 }
 
+impl OpenError {
+    /// Whether the settings name a folder that cannot be one of ours, so that trying again is no
+    /// help. Everything else is the disk's, and may pass.
+    pub fn is_lasting(&self) -> bool {
+        use io::ErrorKind::{AlreadyExists, InvalidInput, NotADirectory, PermissionDenied};
+        let kind = self.source.kind();
+        matches!(kind, AlreadyExists | InvalidInput | NotADirectory | PermissionDenied)
+    }
+}
+
 impl Journal {
     /// Takes the newest free directory, or a new one, recovers it and starts the journal's
     /// threads in `drain`. They end after [`Journal::close`].
@@ -59,14 +69,40 @@ impl Journal {
         metrics: &Metrics,
         drain: &Drain,
     ) -> Result<Self, OpenError> {
-        let (journal, crew) = Self::at_rest(config, disk, clock, metrics)?;
+        Self::open_behind(&Intake::new(config, metrics), config, disk, clock, metrics, drain)
+    }
+
+    /// As [`Journal::open`], behind what frames were given to before: from now on it takes them.
+    pub fn open_behind(
+        intake: &Intake,
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+        drain: &Drain,
+    ) -> Result<Self, OpenError> {
+        let (journal, crew) = Self::behind(intake, config, disk, clock, metrics)?;
         let folder = config.directory.clone();
         crew.start(drain).map_err(|source| OpenError { folder, source })?;
+        journal.queue.open();
         Ok(journal)
     }
 
     /// As [`Journal::open`], but starts no thread: nothing is written but by the crew's turns.
     pub fn at_rest(
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Result<(Self, Crew), OpenError> {
+        let (journal, crew) =
+            Self::behind(&Intake::new(config, metrics), config, disk, clock, metrics)?;
+        journal.queue.open();
+        Ok((journal, crew))
+    }
+
+    fn behind(
+        intake: &Intake,
         config: &Config,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
@@ -78,11 +114,12 @@ impl Journal {
         let cursor = Cursor::open(Arc::clone(&disk), &own.path, own.id).map_err(wrong)?;
         let cursor = cursor.position();
         let salvage = Salvage::read(&*disk, &own, config.segment, cursor).map_err(wrong)?;
-        let measures = Measures::new(metrics);
+        let measures = intake.measures().clone();
         measures.damaged.inc_by(salvage.plan.damaged);
         let plan = &salvage.plan;
         let durable = plan.repeat.map_or(plan.next_sequence, |repeat| repeat.from);
-        let queue = Arc::new(Queue::new(config.queue, plan.next_sequence, durable));
+        let queue = Arc::clone(intake.queue());
+        queue.place(plan.next_sequence, durable);
         let journal = Self {
             disk,
             queue,
@@ -164,10 +201,6 @@ impl Journal {
     /// Bytes that wait for the disk.
     pub fn waiting(&self) -> usize {
         self.queue.level().1
-    }
-
-    pub(super) fn sight(&self) -> Sight {
-        self.queue.sight()
     }
 
     /// Its path.

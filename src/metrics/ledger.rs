@@ -94,6 +94,8 @@ pub enum Unrecorded {
     Shutdown,
     /// The event is larger than the journal takes.
     TooLarge,
+    /// The journal has not been opened yet: the disk did not let it.
+    Unopened,
 }
 
 impl Unrecorded {
@@ -104,6 +106,7 @@ impl Unrecorded {
             Self::QueueFull => "queue_full",
             Self::Shutdown => "shutdown",
             Self::TooLarge => "too_large",
+            Self::Unopened => "journal_unopened",
         }
     }
 }
@@ -164,6 +167,7 @@ impl Collector for Ledger {
             Unrecorded::QueueFull,
             Unrecorded::Shutdown,
             Unrecorded::TooLarge,
+            Unrecorded::Unopened,
         ] {
             let value = counts.unrecorded.get(reason.name()).copied().unwrap_or_default();
             let labels = [("reason", reason.name())];

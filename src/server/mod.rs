@@ -8,7 +8,9 @@ mod examine;
 mod feed;
 mod keys;
 mod node;
+mod opening;
 mod reactors;
+mod readers;
 mod shipping;
 
 pub use build::ServeError;

@@ -27,7 +27,7 @@ pub(super) fn start(
     for (index, sockets) in sockets.into_iter().enumerate() {
         let account = node.metrics.ledger.open();
         let lane = direct.map(|direct| direct.lane(account.clone()));
-        let appender = node.journal.appender(account);
+        let appender = node.intake.appender(account);
         appenders.push(appender.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (door, branch) = (Arc::clone(door), node.drain.branch());

@@ -1,7 +1,7 @@
 //! The way from the journal to Kafka, when one is configured.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::build::ServeError;
@@ -18,7 +18,9 @@ use crate::shipper::{Direct, Shipper, Shipping};
 /// What goes on between the journal and Kafka.
 #[derive(Debug)]
 pub(super) struct Kafka {
-    shipping: Shipping,
+    /// Once there is a journal to ship.
+    shipping: OnceLock<Shipping>,
+    publish: Arc<dyn Publish>,
     direct: Direct,
     drain: Drain,
     /// Its end tells the watch over the topics to end.
@@ -26,11 +28,10 @@ pub(super) struct Kafka {
 }
 
 impl Kafka {
-    /// Starts to ship `journal`; `None` when no broker is named.
+    /// Begins the second path and the watch over the topics; `None` when no broker is named.
     pub(super) fn start(
         settings: &Settings,
         world: &World,
-        journal: &Arc<Journal>,
         metrics: &Metrics,
     ) -> Result<Option<Self>, ServeError> {
         if !settings.kafka.is_configured() {
@@ -41,17 +42,6 @@ impl Kafka {
             Arc::new(Cluster::new(settings.kafka.clone(), Arc::clone(&world.disk)));
         let direct = Direct::new(Arc::clone(&publish), settings.kafka.topics.clone());
         keep_open(&direct, &drain);
-        let shipper = Shipper {
-            config: settings.shipper.clone(),
-            topics: settings.kafka.topics.clone(),
-            publish,
-            journal: Arc::clone(journal),
-            folder: settings.journal.directory.clone(),
-            disk: Arc::clone(&world.disk),
-            clock: Arc::clone(&world.clock),
-            linger: settings.kafka.linger,
-        };
-        let shipping = shipper.start(metrics, &drain)?;
         let (watched, over) = channel();
         let watch = Watch {
             config: settings.kafka.clone(),
@@ -60,7 +50,30 @@ impl Kafka {
             over,
         };
         drain.thread("kafka-topics", move || watch.run()).map_err(ServeError::Thread)?;
-        Ok(Some(Self { shipping, direct, drain, _watched: watched }))
+        Ok(Some(Self { shipping: OnceLock::new(), publish, direct, drain, _watched: watched }))
+    }
+
+    /// Starts to ship `journal`.
+    pub(super) fn ship(
+        &self,
+        settings: &Settings,
+        world: &World,
+        journal: &Arc<Journal>,
+        metrics: &Metrics,
+    ) -> Result<(), ServeError> {
+        let shipper = Shipper {
+            config: settings.shipper.clone(),
+            topics: settings.kafka.topics.clone(),
+            publish: Arc::clone(&self.publish),
+            journal: Arc::clone(journal),
+            folder: settings.journal.directory.clone(),
+            disk: Arc::clone(&world.disk),
+            clock: Arc::clone(&world.clock),
+            linger: settings.kafka.linger,
+        };
+        let shipping = shipper.start(metrics, &self.drain)?;
+        self.shipping.get_or_init(|| shipping);
+        Ok(())
     }
 
     /// The second path, for reactors.
@@ -71,10 +84,12 @@ impl Kafka {
     /// Ships what is durable by now and settles what took the second path, until `deadline` at
     /// most. What is left of the journal is shipped by the next process.
     pub(super) async fn end(self, deadline: Instant, clock: &dyn Clock) {
-        let Self { shipping, direct, drain, _watched } = self;
+        let Self { shipping, publish: _, direct, drain, _watched } = self;
         drop(_watched);
         drain.begin();
-        shipping.end(deadline);
+        if let Some(shipping) = shipping.into_inner() {
+            shipping.end(deadline);
+        }
         while direct.settle_now() > 0 && clock.now() < deadline {
             tokio::time::sleep(SETTLE_EVERY).await;
         }

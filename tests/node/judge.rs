@@ -77,7 +77,7 @@ impl Judge {
     /// Whether a line is the event of a request that this judge was told of.
     pub fn has_asked(&self, line: &str) -> bool {
         let event: Value = serde_json::from_str(line).unwrap_or_default();
-        event["data"]["message"].as_str().is_some_and(|of| self.requests.contains_key(of))
+        event["data"]["message"].as_str().is_some_and(|of| self.requests.find(of).is_some())
     }
 
     /// Judges everything that was recorded, one JSON object a line, by a node that made no
