@@ -62,6 +62,10 @@ fn summary(settings: &Settings) -> Result<(), OutputError> {
     let (name, data) = (&settings.node.name, settings.node.data.display());
     let files = settings.tls.certificates.len();
     let hosts: usize = settings.tls.certificates.iter().map(|files| files.hosts.len()).sum();
+    let kafka = match settings.kafka.brokers.as_slice() {
+        [] => "none: events end in the journal".to_owned(),
+        brokers => brokers.join(", "),
+    };
     for (what, told) in [
         ("node", format!("{name} with data in {data}")),
         ("https", addresses(&settings.edge.https)),
@@ -69,6 +73,7 @@ fn summary(settings: &Settings) -> Result<(), OutputError> {
         ("admin", settings.admin.listen.to_string()),
         ("certificates", format!("{files} in files, for {hosts} names")),
         ("journal", settings.journal.directory.display().to_string()),
+        ("kafka", kafka),
         ("link keys", settings.links.keys.display().to_string()),
     ] {
         output::line(format_args!("  {what:<12}  {told}"))?;

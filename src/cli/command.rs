@@ -13,6 +13,7 @@ use super::key::KeyArgs;
 use super::link::LinkArgs;
 use super::output;
 use super::serve::ServeArgs;
+use super::topics::TopicsArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, SystemDisk};
 
@@ -37,8 +38,10 @@ enum Command {
     Key(KeyArgs),
     /// Mint links and pixels, and show what a link says.
     Link(Box<LinkArgs>),
-    /// Read the journal of events.
+    /// Read the journal of events, or send it again.
     Journal(JournalArgs),
+    /// Make and check the topics that events go to.
+    Topics(TopicsArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -51,7 +54,8 @@ pub fn main() -> ExitCode {
         Command::Check(check) => ended(check.run(&disk, &clock).map(|()| 0)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &clock)),
-        Command::Journal(journal) => ended(journal.run(&disk)),
+        Command::Journal(journal) => ended(journal.run(&disk, &clock)),
+        Command::Topics(topics) => ended(topics.run(&disk)),
     }
 }
 

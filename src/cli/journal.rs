@@ -11,10 +11,13 @@ use thiserror::Error;
 
 use super::output;
 use super::place::{Place, PlaceArgs, PlaceError};
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::journal::{
     DirectoryId, Position, PositionError, ReadError, Reader, Report, directories, inspect,
 };
+use crate::kafka::Cluster;
+use crate::shipper::{Replay, ReplayError, Replayed, dead};
 
 /// Reads the journal: no lock is taken, so a node may be running.
 #[derive(Args, Debug)]
@@ -48,6 +51,28 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the events that are too large for Kafka and were set aside, as JSON lines.
+    Dead {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Print the position, when it was set aside and why before each event, each with a tab.
+        #[arg(long)]
+        positions: bool,
+    },
+    /// Send kept events to Kafka again, with the same ids and bytes; a node may be running.
+    Replay {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Start at this position, <directory id>:<sequence>.
+        #[arg(long, value_name = "POS")]
+        from: String,
+        /// Stop behind this one; without it, behind the last event kept.
+        #[arg(long, value_name = "POS")]
+        to: Option<String>,
+        /// The broker, where no configuration file names one.
+        #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
+        kafka: Option<String>,
+    },
     /// Read every frame, and say what is damaged, refused or lost.
     ///
     /// A tail that is not whole is not yet written, since a node may be writing: that and what a
@@ -79,21 +104,34 @@ pub(super) enum JournalError {
         .0.display()
     )]
     Missing(PathBuf),
+    /// Nobody said where Kafka is.
+    #[error("no broker is named: set kafka.brokers in the file of --config, or use --kafka")]
+    NoBroker,
     /// Standard output failed.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
     /// The place could not be found out.
     #[error(transparent)]
     Place(#[from] PlaceError),
-    /// `--from` is no position.
-    #[error("--from: {0}")]
+    /// `--from` or `--to` is no position.
+    #[error("--from, --to: {0}")]
     Position(#[from] PositionError),
     /// Reading a directory failed.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// `--from` names a directory that is not there.
-    #[error("--from: the journal has no directory {wanted}, only {}", listed(there))]
+    /// Not everything was sent again.
+    #[error("after {acknowledged} events: {source}")]
+    Replay {
+        /// How many are acknowledged.
+        acknowledged: u64,
+        /// Why it ended.
+        source: ReplayError,
+    },
+    /// `--from` or `--to` names a directory that is not there.
+    #[error("{option}: the journal has no directory {wanted}, only {}", listed(there))]
     UnknownDirectory {
+        /// The option that names it.
+        option: &'static str,
         /// The one that was named.
         wanted: DirectoryId,
         /// Those that are there.
@@ -103,7 +141,11 @@ pub(super) enum JournalError {
 
 impl JournalArgs {
     /// Runs the command; returns the exit code.
-    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> Result<u8, JournalError> {
+    pub(super) fn run(
+        self,
+        disk: &Arc<dyn Disk>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<u8, JournalError> {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.command {
             Command::Cat { place, from, follow, positions } => {
@@ -115,6 +157,17 @@ impl JournalArgs {
             }
             Command::Verify { place, json } => {
                 show(disk, &place.resolve(disk)?, json, true, &mut out)
+            }
+            Command::Dead { place, positions } => {
+                dead(disk, &place.resolve(disk)?.journal, positions, &mut out)
+            }
+            Command::Replay { place, from, to, kafka } => {
+                let mut place = place.resolve(disk)?;
+                if let Some(broker) = kafka {
+                    place.kafka.brokers = vec![broker];
+                }
+                let to = to.map(|text| text.parse()).transpose()?;
+                replay(disk, clock, &place, from.parse()?, to)
             }
         };
         match result.and_then(|code| Ok(out.flush().map(|()| code)?)) {
@@ -146,7 +199,11 @@ fn cat(
     if let Some(from) = from {
         let there: Vec<_> = directories.iter().map(|(id, _)| *id).collect();
         if !there.contains(&from.directory) {
-            return Err(JournalError::UnknownDirectory { wanted: from.directory, there });
+            return Err(JournalError::UnknownDirectory {
+                option: "--from",
+                wanted: from.directory,
+                there,
+            });
         }
         directories.retain(|(id, _)| *id >= from.directory);
     }
@@ -189,6 +246,69 @@ fn cat(
         output::tell(format_args!("there is no event from {from} on"));
     }
     Ok(u8::from(skipped + refused > 0))
+}
+
+fn dead(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    positions: bool,
+    out: &mut impl Write,
+) -> Result<u8, JournalError> {
+    let wrong = |source| JournalError::Folder { folder: folder.to_owned(), source };
+    for letter in dead::read(&**disk, folder).map_err(wrong)? {
+        if positions {
+            write!(out, "{}\t{}\t{}\t", letter.position, letter.set_aside, letter.reason)?;
+        }
+        out.write_all(&letter.body)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(0)
+}
+
+fn replay(
+    disk: &Arc<dyn Disk>,
+    clock: &Arc<dyn Clock>,
+    place: &Place,
+    from: Position,
+    to: Option<Position>,
+) -> Result<u8, JournalError> {
+    if !place.kafka.is_configured() {
+        return Err(JournalError::NoBroker);
+    }
+    let directories = found(disk, &place.journal)?;
+    let named = [("--from", Some(from)), ("--to", to)];
+    for (option, wanted) in named.map(|(option, to)| (option, to.map(|to| to.directory))) {
+        let Some(wanted) = wanted else { continue };
+        let there: Vec<DirectoryId> = directories.iter().map(|(id, _)| *id).collect();
+        if !there.contains(&wanted) {
+            return Err(JournalError::UnknownDirectory { option, wanted, there });
+        }
+    }
+    let replay = Replay {
+        publish: Arc::new(Cluster::new(place.kafka.clone(), Arc::clone(disk))),
+        topics: place.kafka.topics.clone(),
+        window: place.window,
+        disk: Arc::clone(disk),
+        clock: Arc::clone(clock),
+    };
+    let mut sum = Replayed::default();
+    for (id, path) in directories {
+        if id < from.directory || to.is_some_and(|to| id > to.directory) {
+            continue;
+        }
+        let begin = if id == from.directory { from.sequence } else { 1 };
+        let end = to.filter(|to| to.directory == id).map_or(u64::MAX, |to| to.sequence);
+        let replayed = replay.run(id, &path, begin, end);
+        let acknowledged = sum.acknowledged;
+        let replayed = replayed.map_err(|source| JournalError::Replay { acknowledged, source })?;
+        sum.acknowledged += replayed.acknowledged;
+        sum.too_large += replayed.too_large;
+    }
+    output::tell(format_args!("{} events were sent again", sum.acknowledged));
+    if sum.too_large > 0 {
+        output::tell(format_args!("{} events are too large for Kafka", sum.too_large));
+    }
+    Ok(u8::from(sum.too_large > 0))
 }
 
 fn show(

@@ -12,6 +12,7 @@ mod output;
 mod place;
 mod progress;
 mod serve;
+mod topics;
 mod trace;
 
 pub use command::main;

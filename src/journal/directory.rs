@@ -15,6 +15,13 @@ use crate::disk::{Access, Disk, DiskLock};
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DirectoryId(pub(super) u64);
 
+impl DirectoryId {
+    /// The number that its 16 digits write.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for DirectoryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -163,6 +170,19 @@ fn make(disk: &dyn Disk, folder: &Path, mut id: u64) -> io::Result<Held> {
     }
 }
 
+/// Takes the locks of the directories that are free, but for those of `known`.
+pub(super) fn free(disk: &dyn Disk, folder: &Path, known: &[DirectoryId]) -> io::Result<Vec<Held>> {
+    let mut free = Vec::new();
+    for (id, path) in directories(disk, folder)? {
+        if !known.contains(&id)
+            && let Some(lock) = disk.lock(&path.join(LOCK))?
+        {
+            free.push(Held { id, path, _lock: lock });
+        }
+    }
+    Ok(free)
+}
+
 /// A file in a directory whose name is that of a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SegmentFile {
@@ -262,5 +282,5 @@ pub(super) fn segments(
     Ok(files)
 }
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 const READ_AT_ONCE: usize = 1 << 20;

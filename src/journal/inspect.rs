@@ -10,6 +10,7 @@ use super::frame::{self, Numbered};
 use super::missing::{Missing, Run};
 use super::overlap::{Contradiction, Overlap};
 use super::report::{Condition, Fault, Note, Report, SegmentReport};
+use super::salvage;
 use super::scan::{Found, Scan, Unreadable};
 use super::segment::HeaderFault;
 use crate::disk::{Access, Disk};
@@ -48,6 +49,19 @@ fn look(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report
     let cursor = cursor.position();
     let Walk { faults, notes, frames, lost, .. } = walk;
     Ok(Report { directory: id, cursor, segments, frames, lost, faults, notes })
+}
+
+/// The sequence behind a directory's last frame. Reads its last segments only.
+pub fn end(disk: &dyn Disk, id: DirectoryId, path: &Path) -> io::Result<u64> {
+    let mut files = directory::segments(disk, id, path)?;
+    directory::read_blanks(disk, &mut files)?;
+    for file in files.iter().rev().filter(|file| file.may_hold_frames()) {
+        let end = salvage::end(disk, id, file)?;
+        if end > 1 {
+            return Ok(end);
+        }
+    }
+    Ok(1)
 }
 
 /// The walk over all segments of a directory.

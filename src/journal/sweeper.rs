@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::adopted::Adopted;
 use super::config::{Config, Keep};
 use super::cursor::Cursor;
-use super::directory::{self, DirectoryId, Held, SegmentFile};
+use super::directory::{self, DirectoryId, SegmentFile};
 use super::measures::Measures;
 use super::queue::Queue;
 use super::retention::{self, Bounds, Candidate, Standing, Steady};
@@ -24,8 +25,8 @@ pub(super) struct Sweeper {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) config: Config,
     pub(super) own: (DirectoryId, PathBuf),
-    /// Directories of processes that are gone, oldest first; we hold their locks.
-    pub(super) adopted: Vec<Held>,
+    /// Directories of processes that are gone.
+    pub(super) adopted: Adopted,
     pub(super) queue: Arc<Queue>,
     /// The first sequence of our own directory that is still needed further on.
     pub(super) needed: Arc<AtomicU64>,
@@ -64,12 +65,17 @@ impl Sweeper {
     /// Deletes what is to go before segment `current` of our own directory, and in the others.
     pub(super) fn sweep(&mut self, current: u64) -> io::Result<()> {
         let own = self.own.clone();
-        let mut folders: Vec<_> =
-            self.adopted.iter().map(|held| (held.id, held.path.clone())).collect();
+        let mut folders = self.adopted.list();
         folders.push(own);
         let (mut left, mut candidates, mut other) = (Vec::new(), Vec::new(), 0);
         for (directory, (id, path)) in folders.iter().enumerate() {
-            let files = directory::segments(&*self.disk, *id, path)?;
+            let files = match directory::segments(&*self.disk, *id, path) {
+                // Discarded since we listed it.
+                Err(error) if *id != self.own.0 && error.kind() == io::ErrorKind::NotFound => {
+                    continue;
+                }
+                files => files?,
+            };
             let needed = self.needed(*id, path)?;
             for (index, file) in files.iter().enumerate() {
                 if *id == self.own.0 && file.number >= current && !self.is_strange(file) {

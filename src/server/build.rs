@@ -14,6 +14,7 @@ use crate::event::{AddressForm, AddressKey, AddressKeyError, Encoder};
 use crate::hostname::Hostname;
 use crate::journal;
 use crate::metrics::Metrics;
+use crate::shipper;
 use crate::store::{SealError, SealKey, SealedFile};
 use crate::tls::{self, AuthorityError, Certificates, ThrowawayAuthority};
 use crate::token::{Keyring, KeyringError};
@@ -58,6 +59,9 @@ pub enum ServeError {
     /// The keys could not be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The journal cannot be shipped.
+    #[error(transparent)]
+    Shipper(#[from] shipper::StartError),
     /// Nothing can be sealed.
     #[error("store.seal_key_file {0}")]
     Seal(#[from] SealError),

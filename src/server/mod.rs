@@ -8,7 +8,10 @@ mod examine;
 mod feed;
 mod keys;
 mod node;
+mod opening;
 mod reactors;
+mod readers;
+mod shipping;
 
 pub use build::ServeError;
 pub use examine::{Objection, examine};

@@ -12,9 +12,12 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::build::{self, Parts, ServeError};
 use super::claim::{self, Claim};
-use super::feed::{self, EachEvent};
+use super::feed::{EachEvent, Feed};
 use super::keys::Keys;
+use super::opening::Opening;
 use super::reactors;
+use super::readers::Readers;
+use super::shipping::Kafka;
 use crate::admin::{self, NodeFile, Readiness, Recent, Sample};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -22,7 +25,7 @@ use crate::disk::Disk;
 use crate::drain::Drain;
 use crate::edge::{Door, Holdings, Sockets};
 use crate::hostname::Hostname;
-use crate::journal::Journal;
+use crate::journal::Intake;
 use crate::metrics::{Counts, Metrics};
 use crate::token::{Keyring, LinkForm, Mint, Row};
 
@@ -100,9 +103,9 @@ pub(super) struct Node {
     pub(super) readiness: Readiness,
     pub(super) drain: Drain,
     /// The operator's door goes on to tell why, while the public one ends.
-    admin_drain: Drain,
-    journal_drain: Drain,
-    pub(super) journal: Arc<Journal>,
+    pub(super) admin_drain: Drain,
+    pub(super) journal_drain: Drain,
+    pub(super) intake: Intake,
 }
 
 impl Node {
@@ -122,21 +125,14 @@ impl Node {
         let admin = admin::Door::bind(&settings.admin, &socket, disk, &metrics.degraded)?;
         let parts = Parts::read(settings, &world, &extras.throwaway, &metrics)?;
         let token = build::admin_token(settings, &world)?;
-        let journal_drain = Drain::new();
         let count = reactor_count(settings);
         let (sockets, bound) = Sockets::bind(&settings.edge, count)?;
-        let (disk, clock) = (Arc::clone(&world.disk), Arc::clone(&world.clock));
-        let journal = Journal::open(&settings.journal, disk, clock, &metrics, &journal_drain)?;
-        let node = Self {
-            metrics,
-            readiness: Readiness::default(),
-            drain: Drain::new(),
-            admin_drain: Drain::new(),
-            journal_drain,
-            journal: Arc::new(journal),
-        };
-        let clock = Arc::clone(&world.clock);
+        let node = Self::over(Intake::new(&settings.journal, &metrics), metrics);
+        let mut opening = Opening::begin(settings, &world, &node)?;
+        let kafka = Kafka::start(settings, &world, &node.metrics)?;
+        let journal = opening.in_time().await?;
         let (readiness, degraded) = (node.readiness.clone(), node.metrics.degraded.clone());
+        let clock = Arc::clone(&world.clock);
         let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let holdings = Holdings {
             certificates: parts.certificates.clone(),
@@ -152,8 +148,9 @@ impl Node {
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
         node.watch_journal(&world, within);
+        let direct = kafka.as_ref().map(Kafka::direct);
         let appenders =
-            reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
+            reactors::start(&door, sockets, &node, direct, grace).map_err(ServeError::Thread)?;
         let running = Running {
             https: bound.https,
             http: bound.http,
@@ -162,13 +159,22 @@ impl Node {
             authority_file: parts.authority_file,
             keyring: parts.keyring,
         };
-        node.open_admin(settings, &world, extras, (admin, token, keys.clone()), &running)?;
+        let feed =
+            node.open_admin(settings, &world, extras, (admin, token, keys.clone()), &running)?;
+        let mut readers = Readers { settings, world: &world, kafka: kafka.as_ref(), feed };
+        if let Some(journal) = &journal {
+            readers.follow(journal, &node)?;
+        }
         node.tell(node.node_file(settings, &running, &world), data, &world.disk);
         ready(&running);
-        signals.ending(&parts.certificates, &keys).await;
+        let signal = signals.ending(&parts.certificates, &keys);
+        tokio::select! {
+            () = signal => {}
+            () = readers.follow_in_the_end(opening, journal.is_none(), &node) => {}
+        }
         node.readiness.begin("draining");
         signals.delay(settings.shutdown.delay).await;
-        let counts = node.end(grace, &appenders).await;
+        let counts = node.end(grace, &appenders, kafka, &*world.clock).await;
         if let Err(error) = NodeFile::remove(&*world.disk, data) {
             tracing::warn!(%error, "node.json could not be removed");
         }
@@ -177,15 +183,26 @@ impl Node {
         Ok(Ended { counts })
     }
 
+    fn over(intake: Intake, metrics: Metrics) -> Self {
+        Self {
+            metrics,
+            readiness: Readiness::default(),
+            drain: Drain::new(),
+            admin_drain: Drain::new(),
+            journal_drain: Drain::new(),
+            intake,
+        }
+    }
+
     /// Tells, for as long as the operator's door does, whether the disk keeps up, and whether the
     /// journal's threads live: without one of them it takes nothing more, and the node answers on.
     fn watch_journal(&self, world: &World, within: Duration) {
-        let (journal, degraded) = (Arc::clone(&self.journal), self.metrics.degraded.clone());
+        let (intake, degraded) = (self.intake.clone(), self.metrics.degraded.clone());
         let (clock, ending) = (Arc::clone(&world.clock), self.admin_drain.clone());
         let threads = self.journal_drain.clone();
         self.admin_drain.spawn(async move {
             tokio::select! {
-                () = journal.watch(&*clock, &degraded, within) => {}
+                () = intake.watch(&*clock, &degraded, within) => {}
                 () = threads.fallen() => degraded.begin("journal_thread"),
                 () = ending.ending() => {}
             }
@@ -199,7 +216,7 @@ impl Node {
         extras: Extras,
         (door, token, keys): (admin::Door, Option<Vec<u8>>, Keys),
         running: &Running,
-    ) -> Result<(), ServeError> {
+    ) -> Result<Option<Feed>, ServeError> {
         let is_dev = extras.sample.is_some() || extras.each_event.is_some();
         let recent = Recent::default();
         let tls = match (&settings.admin.chain, &settings.admin.key) {
@@ -222,10 +239,7 @@ impl Node {
             tls,
         };
         door.serve(parts, &self.admin_drain);
-        if is_dev {
-            feed::follow(&self.journal, recent, extras.each_event, &self.admin_drain);
-        }
-        Ok(())
+        Ok(is_dev.then(|| Feed { recent, each: extras.each_event }))
     }
 
     /// Writes `node.json`. A disk that does not take it is asked again: the node answers.
@@ -261,17 +275,27 @@ impl Node {
         }
     }
 
-    async fn end(&self, grace: Duration, appenders: &[crate::journal::Appender]) -> Counts {
+    async fn end(
+        &self,
+        grace: Duration,
+        appenders: &[crate::journal::Appender],
+        kafka: Option<Kafka>,
+        clock: &dyn Clock,
+    ) -> Counts {
+        let deadline = clock.now() + grace;
         tracing::info!("ending: no new connections");
         self.drain.begin();
         let left = self.drain.finished(grace + Duration::from_millis(500)).await;
         if left > 0 {
             tracing::warn!(tasks = left, "tasks outlasted the grace");
         }
-        self.journal.close();
+        self.intake.close();
         if self.journal_drain.finished(JOURNAL_GRACE).await > 0 {
             tracing::error!("the disk did not take the last events in time");
-            self.journal.abandon();
+            self.intake.abandon();
+        }
+        if let Some(kafka) = kafka {
+            kafka.end(deadline, clock).await;
         }
         let lost = reactors::settle(appenders);
         if lost > 0 {
