@@ -33,7 +33,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Opens a file that exists.
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Removes a file's name.
+    /// Removes the name of a file, or of an empty directory.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Gives a file another name, replacing what had it, in one step.
@@ -285,7 +285,10 @@ impl Disk for SystemDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
+            removed => removed,
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -72,6 +72,55 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("journal.answer_within", "\"250ms\"", "", "answer_within: 250ms"),
     ("journal.retention_size", "\"1GiB\"", "", "retention_size: 1073741824"),
     ("journal.retention_age", "\"2h\"", "", "retention_age: 7200s"),
+    ("kafka.brokers", "[\"k:9092\"]", "", "brokers: [\"k:9092\"]"),
+    ("kafka.security", "\"tls\"", "", "security: Tls"),
+    ("kafka.ca", "\"ca\"", "security = \"tls\"\n", "ca: Some(\"/etc/waypost/ca\")"),
+    (
+        "kafka.certificate",
+        "\"c\"",
+        "key = \"k\"\nsecurity = \"tls\"\n",
+        "certificate: Some(\"/etc/waypost/c\")",
+    ),
+    (
+        "kafka.key",
+        "\"k\"",
+        "certificate = \"c\"\nsecurity = \"tls\"\n",
+        "key: Some(\"/etc/waypost/k\")",
+    ),
+    (
+        "kafka.sasl",
+        "\"scram-sha-512\"",
+        "username = \"u\"\npassword_file = \"p\"\n",
+        "sasl: ScramSha512",
+    ),
+    (
+        "kafka.username",
+        "\"edge\"",
+        "sasl = \"scram-sha-256\"\npassword_file = \"p\"\n",
+        "username: \"edge\"",
+    ),
+    (
+        "kafka.password_file",
+        "\"p\"",
+        "sasl = \"scram-sha-256\"\nusername = \"u\"\n",
+        "password: Some(File(\"/etc/waypost/p\"))",
+    ),
+    (
+        "kafka.password_variable",
+        "\"PATH\"",
+        "sasl = \"scram-sha-256\"\nusername = \"u\"\n",
+        "password: Some(Given { variable: \"PATH\", secret: Secret })",
+    ),
+    ("kafka.compression", "\"lz4\"", "", "compression: Lz4"),
+    ("kafka.linger", "\"20ms\"", "", "linger: 20ms"),
+    ("kafka.batch", "\"100KiB\"", "", "batch: 102400"),
+    ("kafka.window", "\"2MiB\"", "", "window: 2097152"),
+    ("kafka.start", "\"now\"", "", "start: Now"),
+    ("kafka.events_topic", "\"e\"", "", "events: \"e\""),
+    ("kafka.domains_topic", "\"d\"", "", "domains: \"d\""),
+    ("kafka.audits_topic", "\"a\"", "", "audits: \"a\""),
+    ("kafka.partitions", "5", "", "partitions: 5"),
+    ("kafka.replicas", "2", "", "replicas: 2"),
     ("links.keys", "\"/k\"", "", "keys: \"/k\""),
     ("domains.admission", "\"registered\"", "", "admission: Registered"),
     ("domains.target", "\"T.example\"", "", "target: Some(t.example)"),
@@ -260,6 +309,40 @@ const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("[journal]\nretention_size = \"1MiB\"\n", &[("journal.retention_size", "")]),
     ("[journal]\nretention_age = \"0s\"\n", &[("journal.retention_age", "")]),
     ("[journal]\nanswer_within = \"0s\"\n", &[("journal.answer_within", "")]),
+    ("[kafka]\nbrokers = [\"kafka\"]\n", &[("kafka.brokers", "host:port")]),
+    ("[kafka]\nbrokers = \"kafka:9092\"\n", &[("kafka.brokers", "list")]),
+    ("[kafka]\nsecurity = \"ssl\"\n", &[("kafka.security", "tls")]),
+    ("[kafka]\nca = \"c\"\n", &[("kafka.ca", "tls")]),
+    ("[kafka]\nsecurity = \"tls\"\ncertificate = \"c\"\n", &[("kafka.key", "together")]),
+    ("[kafka]\nsecurity = \"tls\"\nkey = \"c\"\n", &[("kafka.certificate", "together")]),
+    (
+        "[kafka]\nsasl = \"plain\"\n",
+        &[
+            ("kafka.sasl", "as it is"),
+            ("kafka.username", "expected"),
+            ("kafka.password_file", "expected"),
+        ],
+    ),
+    ("[kafka]\nsasl = \"gssapi\"\n", &[("kafka.sasl", "scram-sha-256")]),
+    ("[kafka]\nusername = \"u\"\n", &[("kafka.sasl", "expected")]),
+    ("[kafka]\npassword = \"p\"\n", &[("kafka.password", "password_file")]),
+    (
+        "[kafka]\npassword_variable = \"WAYPOST_NO_SUCH\"\n",
+        &[("kafka.password_variable", "environment")],
+    ),
+    (
+        "[kafka]\npassword_variable = \"PATH\"\npassword_file = \"p\"\n",
+        &[("kafka.password_variable", "not both")],
+    ),
+    ("[kafka]\ncompression = \"gzip\"\n", &[("kafka.compression", "zstd")]),
+    ("[kafka]\nlinger = \"2s\"\n", &[("kafka.linger", "at most 1s")]),
+    ("[kafka]\nbatch = \"2MiB\"\n", &[("kafka.batch", "")]),
+    ("[kafka]\nwindow = \"1B\"\n", &[("kafka.window", "")]),
+    ("[kafka]\nstart = \"latest\"\n", &[("kafka.start", "oldest")]),
+    ("[kafka]\nevents_topic = \"a b\"\n", &[("kafka.events_topic", "letters")]),
+    ("[kafka]\ndomains_topic = \"waypost_events\"\n", &[("kafka.domains_topic", "of its own")]),
+    ("[kafka]\npartitions = 0\n", &[("kafka.partitions", "")]),
+    ("[kafka]\nreplicas = 0\n", &[("kafka.replicas", "")]),
     ("[links]\nkey = \"c2VjcmV0\"\n", &[("links.key", "read from files")]),
     ("[links]\nbase = \"ftp://{host}\"\n", &[("links.base", "")]),
     ("[links]\nbase = \"https://example.com\"\n", &[("links.base", "")]),
@@ -380,7 +463,11 @@ fn all_mistakes_are_told_at_once_in_the_order_of_the_file() {
 
 #[test]
 fn a_secret_in_the_file_is_not_shown_again() {
-    for text in ["[links]\nkey = \"hunter2\"\n", "[admin]\ntoken = \"hunter2\"\n"] {
+    for text in [
+        "[links]\nkey = \"hunter2\"\n",
+        "[admin]\ntoken = \"hunter2\"\n",
+        "[kafka]\npassword = \"hunter2\"\n",
+    ] {
         let told = Settings::parse(text, Path::new("w.toml")).unwrap_err();
         assert!(!told.to_string().contains("hunter2"), "{told}");
         assert!(!format!("{told:?}").contains("hunter2"), "{told:?}");
@@ -393,14 +480,29 @@ fn a_file_that_is_named_and_cannot_be_read_is_told() {
     let file = folder.path().join("waypost.toml");
     let text = "[admin]\ntoken_file = \"t\"\nchain = \"c\"\nkey = \"k\"\n\
         [events]\naddress = \"hashed\"\naddress_key_file = \"a\"\n\
+        [kafka]\nsecurity = \"tls\"\nca = \"k1\"\ncertificate = \"k2\"\nkey = \"k3\"\n\
+        sasl = \"plain\"\nusername = \"u\"\npassword_file = \"k4\"\n\
         [[tls.certificate]]\nhosts = [\"a.example\"]\nchain = \"x\"\nkey = \"y\"\n";
     fs::write(&file, text).unwrap();
     let told = Settings::load(&SystemDisk, &file).unwrap().unwrap_err();
     let keys: Vec<_> = told.problems.iter().map(|problem| problem.key.as_str()).collect();
-    assert_eq!(keys, ["admin.token_file", "admin.chain", "admin.key", "events.address_key_file",]);
-    assert_eq!(told.problems.iter().map(|told| told.line).collect::<Vec<_>>(), [2, 3, 4, 7]);
+    assert_eq!(
+        keys,
+        [
+            "admin.token_file",
+            "admin.chain",
+            "admin.key",
+            "events.address_key_file",
+            "kafka.ca",
+            "kafka.certificate",
+            "kafka.key",
+            "kafka.password_file",
+        ]
+    );
+    let lines: Vec<_> = told.problems.iter().map(|told| told.line).collect();
+    assert_eq!(lines, [2, 3, 4, 7, 10, 11, 12, 15]);
     // A certificate is left out, which `waypost check` tells: it is no reason not to start.
-    for name in ["t", "c", "k", "a"] {
+    for name in ["t", "c", "k", "a", "k1", "k2", "k3", "k4"] {
         fs::write(folder.path().join(name), "something").unwrap();
     }
     assert!(Settings::load(&SystemDisk, &file).unwrap().is_ok());

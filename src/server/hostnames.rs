@@ -16,7 +16,7 @@ use crate::disk::{Disk, Reading};
 use crate::dns::{Lookup, Resolver};
 use crate::domains::{self, Addition, Looker, Origin, Porter, Register};
 use crate::drain::Drain;
-use crate::journal::Journal;
+use crate::journal::Intake;
 use crate::metrics::Metrics;
 use crate::store::{LocalStore, Store};
 
@@ -61,16 +61,10 @@ impl Hostnames {
     }
 
     /// Begins to bring events into the journal and names out of files.
-    pub(super) fn work(
-        &self,
-        settings: &Settings,
-        world: &World,
-        journal: &Arc<Journal>,
-        drain: &Drain,
-    ) {
+    pub(super) fn work(&self, settings: &Settings, world: &World, intake: &Intake, drain: &Drain) {
         let register = self.porter.register();
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        transitions::follow(register, store, journal, drain);
+        transitions::follow(register, store, intake, drain);
         if settings.domains.files.is_empty() {
             return;
         }
