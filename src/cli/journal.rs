@@ -134,9 +134,14 @@ pub(super) enum JournalError {
     /// The place could not be found out.
     #[error(transparent)]
     Place(#[from] PlaceError),
-    /// `--from` or `--to` is no position.
-    #[error("--from, --to: {0}")]
-    Position(#[from] PositionError),
+    /// An option names no position.
+    #[error("{option}: {source}")]
+    Position {
+        /// The option.
+        option: &'static str,
+        /// What it says.
+        source: PositionError,
+    },
     /// Reading a directory failed.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -170,7 +175,7 @@ impl JournalArgs {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.command {
             Command::Cat { place, from, stream, follow, positions } => {
-                let from = from.map(|text| text.parse()).transpose()?;
+                let from = from.map(|text| position("--from", &text)).transpose()?;
                 let folder = place.resolve(disk)?.journal;
                 cat(disk, &folder, from, stream.stream(), (follow, positions), &mut out)
             }
@@ -188,8 +193,9 @@ impl JournalArgs {
                 if let Some(broker) = kafka {
                     place.kafka.brokers = vec![broker];
                 }
-                let to = to.map(|text| text.parse()).transpose()?;
-                replay(disk, clock, &place, from.parse()?, to)
+                let from = position("--from", &from)?;
+                let to = to.map(|text| position("--to", &text)).transpose()?;
+                replay(disk, clock, &place, from, to)
             }
         };
         match result.and_then(|code| Ok(out.flush().map(|()| code)?)) {
@@ -198,6 +204,10 @@ impl JournalArgs {
             result => result,
         }
     }
+}
+
+fn position(option: &'static str, text: &str) -> Result<Position, JournalError> {
+    text.parse().map_err(|source| JournalError::Position { option, source })
 }
 
 fn found(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Vec<(DirectoryId, PathBuf)>, JournalError> {

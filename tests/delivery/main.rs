@@ -10,6 +10,7 @@ mod kafka;
 mod node;
 
 mod kept;
+mod keys;
 mod kills;
 mod mocked;
 mod outages;

@@ -38,13 +38,11 @@ impl Route {
 
     /// The same, run by another program.
     pub fn start_with(program: Program, topics: &Topics, settings: &str, journal: &str) -> Self {
+        let partitions = if settings.contains("partitions =") { "" } else { "partitions = 3\n" };
         let setup = Setup {
             program,
             journal: format!("segment = \"1MiB\"\n{journal}"),
-            more: format!(
-                "[kafka]\npartitions = 3\nreplicas = 1\n{}\n{settings}\n",
-                topics.lines()
-            ),
+            more: format!("[kafka]\n{partitions}replicas = 1\n{}\n{settings}\n", topics.lines()),
             ..Setup::of(&[HOST])
         };
         Self { node: Node::start(&setup), topic: topics.events() }

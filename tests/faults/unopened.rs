@@ -17,6 +17,8 @@ fn a_node_that_starts_on_a_read_only_disk_answers_and_records_when_it_can() {
     let journal = format!("directory = {directory:?}\nsegment = \"1MiB\"");
     let mut node = Node::start(&Setup { journal, ..Setup::of(&[HOST]) });
     assert!(node.terminate().success());
+    // One that is there could be opened all the same; one that is not cannot be made.
+    std::fs::remove_dir_all(&directory).unwrap();
     mount.protect();
     node.restart();
     let (row, lookout) = (Row::start(&node, pattern()), Lookout::start(&node));
@@ -36,6 +38,38 @@ fn a_node_that_starts_on_a_read_only_disk_answers_and_records_when_it_can() {
     outcome.is_good();
     let verdict = &outcome.verdict;
     assert!(verdict.unrecorded > 0 && verdict.acknowledged > 0, "{verdict}");
+    drop(node);
+}
+
+#[test]
+fn a_node_that_starts_on_a_read_only_disk_opens_the_journal_that_is_there() {
+    if skipped().is_some() {
+        return;
+    }
+    let images = folder();
+    let mount = Mount::ext4(&images.path().join("image"), 64, &[]);
+    let directory = mount.point().join("journal");
+    let journal = format!("directory = {directory:?}\nsegment = \"1MiB\"");
+    let mut node = Node::start(&Setup { journal, ..Setup::of(&[HOST]) });
+    assert!(node.terminate().success());
+    mount.protect();
+    node.restart();
+    let (row, lookout) = (Row::start(&node, pattern()), Lookout::start(&node));
+    let health = node.health();
+    let ready = health.ready_when("told", |ready| ready.degraded.contains("journal_open"));
+    assert_eq!((ready.status, ready.strict), (200, 503));
+    // Longer than a visitor waits for the disk.
+    row.go_on(Duration::from_millis(1_500));
+    mount.unprotect();
+    let ready = health.ready_when("all is well", |ready| ready.degraded.is_empty());
+    assert_eq!((ready.status, ready.strict), (200, 200));
+    row.go_on(Duration::from_millis(500));
+    let exceptions = row.settle(&node);
+    assert!(!exceptions.late.is_empty(), "events wait for the disk");
+    assert!(!lookout.end().contains("journal_unopened"));
+    let outcome = row.end(&mut node);
+    outcome.is_good();
+    assert!(outcome.verdict.acknowledged > 0, "{}", outcome.verdict);
     drop(node);
 }
 
