@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 
-use node::{Click, Client, NAME, Node, Protocol, Random, Setup};
+use node::{Authority, Click, Client, Mint, NAME, Node, Protocol, Random, Setup};
 use serde_json::Value;
 
 #[test]
@@ -84,8 +84,10 @@ fn a_running_node_is_judged_by_its_journal_or_by_a_file_of_events() {
     // The same clicks again are new events of old requests.
     let again = load(&format!("{there} --seed 8 --settle 0.1 --events {}", events.display()));
     assert_eq!(again.code, 1, "{again:?}");
-    let name =
-        load(&format!("{there} --seed 9 --journal {}", journal.display()).replace(NAME, "x"));
+    let name = load(
+        &format!("{there} --seed 9 --settle 0.1 --journal {}", journal.display())
+            .replace(NAME, "x"),
+    );
     assert!(name.line().starts_with("missing=500 spurious=500 "), "another's name: {name:?}");
 }
 
@@ -94,7 +96,10 @@ fn what_cannot_be_done_is_refused_and_the_flag_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "one.example\nnot a host\n").unwrap();
+    let ca = Authority::new().file(folder.path());
+    Mint::new(folder.path());
     let (file, folder) = (file.display(), folder.path().display());
+    let nowhere = format!("--https 127.0.0.1:1 --ca {} --keys {folder} --name x", ca.display());
     let there = format!("--https 127.0.0.1:1 --ca {file} --keys {folder} --name x");
     for (arguments, told) in [
         ("--requests 0".to_owned(), "'--requests <COUNT>': expected at least 1"),
@@ -116,6 +121,10 @@ fn what_cannot_be_done_is_refused_and_the_flag_is_named() {
         (format!("{there} --host a.example --journal {file}"), "expected a folder"),
         (format!("{there} --host a.example --events {folder}"), "expected a file"),
         (format!("{there} --host a.example --events {file}"), "--ca "),
+        (
+            format!("{nowhere} --host a.example --journal {folder}"),
+            "--https 127.0.0.1:1: a.example",
+        ),
         ("--wrk --rate 5".to_owned(), "'--rate <RATE>'"),
     ] {
         let ended = load(&arguments);

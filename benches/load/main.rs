@@ -54,6 +54,7 @@ fn main() -> ExitCode {
 /// Sends and judges; whether the node kept its promises.
 fn run(plan: &Plan) -> Result<bool, String> {
     let mut target = Target::open(plan)?;
+    target.reach(plan)?;
     let asking = (target.client(), target.mint());
     let pattern = plan.pattern.clone();
     let (_address, addresses) = watch::channel(Some(target.https()));

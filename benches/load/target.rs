@@ -1,14 +1,16 @@
 //! The node under load: one of our own, or one that somebody else runs.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::timeout;
 
 use crate::arguments::{Plan, Recorded, RunningNode};
-use crate::node::{Client, Exceptions, Mint, NAME, Node, Setup, each_recorded};
+use crate::node::{Client, Exceptions, Line, Mint, NAME, Node, Setup, each_recorded};
 
 /// The node under load.
 pub(crate) enum Target<'a> {
@@ -30,6 +32,28 @@ impl<'a> Target<'a> {
         let mint = Mint::of(&node.keys)
             .map_err(|error| format!("--keys {}: {error}", node.keys.display()))?;
         Ok(Self::Running { node, client, mint })
+    }
+
+    /// Makes a connection for each host and protocol, so that what cannot work is told at once.
+    pub(crate) fn reach(&self, plan: &Plan) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
+        runtime.block_on(async {
+            let (client, address) = (self.client(), self.https());
+            for lane in 0..plan.mailing.lanes() {
+                let (protocol, host) = plan.mailing.lane(lane);
+                let connecting = Line::connect(&client, address, host, protocol);
+                let connected = timeout(PATIENCE, connecting).await;
+                let connected = connected.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into()));
+                let line = connected.map_err(|error| {
+                    format!("--https {address}: {host} over {protocol:?}: {error}")
+                })?;
+                line.close().await;
+            }
+            Ok(())
+        })
     }
 
     pub(crate) fn is_own(&self) -> bool {
@@ -104,3 +128,5 @@ impl<'a> Target<'a> {
         }
     }
 }
+
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,18 +5,19 @@
 //! with an id of its time, each id with one event at most.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{BinaryHeap, HashSet};
 
 use uuid::Uuid;
 use waypost::clock::Timestamp;
 
+use super::requests::Key;
 use super::traces::Exceptions;
 use super::verdict::Verdict;
 
 /// A request without its event, and when that event may have been made, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Span<'a> {
-    message: &'a str,
+    key: Key<'a>,
     from: u64,
     /// `None` for a request that was not answered: its event may not even exist.
     to: Option<u64>,
@@ -24,9 +25,9 @@ pub(super) struct Span<'a> {
 
 impl<'a> Span<'a> {
     /// From a request to its answer.
-    pub(super) fn of(message: &'a str, asked: Timestamp, answered: Option<Timestamp>) -> Self {
+    pub(super) fn of(key: Key<'a>, asked: Timestamp, answered: Option<Timestamp>) -> Self {
         let to = answered.map(|at| at.micros() / 1_000);
-        Self { message, from: asked.micros() / 1_000, to }
+        Self { key, from: asked.micros() / 1_000, to }
     }
 
     fn end(&self) -> u64 {
@@ -40,22 +41,22 @@ impl<'a> Span<'a> {
 pub(super) fn account_for<'a>(
     spans: &[Span<'_>],
     exceptions: &'a Exceptions,
-    found: &HashMap<Uuid, &str>,
+    found: &HashSet<Uuid>,
     verdict: &mut Verdict,
 ) -> Vec<&'a Uuid> {
     let Exceptions { unrecorded, late, .. } = exceptions;
     verdict.late = late.len();
     for (id, reason) in unrecorded {
         // A node that ends cannot know what becomes of a write that the disk still has.
-        if found.contains_key(id) && reason != SHUTDOWN {
+        if found.contains(id) && reason != SHUTDOWN {
             verdict.spurious("recorded, and traced as unrecorded", &format!("{id} {reason}"));
         }
     }
     let traced = unrecorded.keys().chain(late.iter().filter(|id| !unrecorded.contains_key(*id)));
-    let traced: Vec<_> = traced.filter(|id| !found.contains_key(*id)).collect();
+    let traced: Vec<_> = traced.filter(|id| !found.contains(*id)).collect();
     let (left, strays) = matched(spans, &traced);
     for span in left.iter().filter(|span| span.to.is_some()) {
-        verdict.missing(format!("{} was acknowledged", span.message));
+        verdict.missing(format!("{} was acknowledged", span.key));
     }
     let strange: HashSet<_> = strays.iter().collect();
     for id in traced.iter().filter(|id| !strange.contains(id)) {
@@ -93,7 +94,7 @@ fn matched<'a, 'b>(spans: &[Span<'a>], ids: &[&'b Uuid]) -> (Vec<Span<'a>>, Vec<
     }
     left.extend(open.into_iter().map(|Reverse((_, index))| begun[index]));
     left.extend(spans);
-    left.sort_by_key(|span| span.message);
+    left.sort_by_key(|span| span.key);
     (left, unexplained)
 }
 

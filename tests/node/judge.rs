@@ -4,7 +4,7 @@
 //! node must have told that it is not. A request that died before is a *may*: its event is right
 //! to be there and right to be missing. Whatever else is recorded was invented.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use serde_json::Value;
@@ -14,6 +14,7 @@ use waypost::clock::Timestamp;
 use super::account::{Span, account_for};
 use super::click::Click;
 use super::mailing::Mailing;
+use super::requests::{Key, Requests};
 use super::traces::Exceptions;
 use super::verdict::Verdict;
 
@@ -21,20 +22,10 @@ use super::verdict::Verdict;
 #[derive(Debug, Default)]
 pub struct Judge {
     node: String,
-    mailing: Option<Mailing>,
+    requests: Requests,
     /// Whether others ask the node too.
     is_among_others: bool,
-    requests: HashMap<String, Request>,
     wrong: Vec<String>,
-}
-
-#[derive(Debug)]
-struct Request {
-    /// `None` for a click that the mailing draws again.
-    click: Option<Box<Click>>,
-    is_resumed: bool,
-    asked: Timestamp,
-    answered: Option<Timestamp>,
 }
 
 /// What was recorded, while it is being read.
@@ -45,8 +36,8 @@ pub struct Hearing<'a> {
     until: Timestamp,
     hasher: RandomState,
     /// The first event of each request: its id, and its line's hash.
-    found: HashMap<&'a str, (Uuid, u64)>,
-    ids: HashMap<Uuid, &'a str>,
+    found: HashMap<Key<'a>, (Uuid, u64)>,
+    ids: HashSet<Uuid>,
     verdict: Verdict,
 }
 
@@ -59,7 +50,7 @@ impl Judge {
     /// The same, which needs not keep the clicks of `mailing`.
     #[must_use]
     pub fn of(self, mailing: Mailing) -> Self {
-        Self { mailing: Some(mailing), ..self }
+        Self { requests: Requests::of(mailing), ..self }
     }
 
     /// The same, of a node that others ask too: what is not of the mailing is passed over.
@@ -70,18 +61,12 @@ impl Judge {
 
     /// To be told before the first byte of a request is sent.
     pub fn asked(&mut self, click: &Click, now: Timestamp) {
-        let message = click.link.message.clone();
-        let is_drawn = self.mailing.as_ref().is_some_and(|mailing| mailing.has_named(&message));
-        let click_kept = (!is_drawn).then(|| Box::new(click.clone()));
-        let is_resumed = click.visit.is_resumed;
-        let request = Request { click: click_kept, is_resumed, asked: now, answered: None };
-        let before = self.requests.insert(message, request);
-        assert!(before.is_none(), "{} was asked twice", click.link.message);
+        self.requests.asked(click, now);
     }
 
     /// To be told once the last byte of the right answer was read.
     pub fn answered(&mut self, message: &str, now: Timestamp) {
-        self.requests.get_mut(message).expect("asked before").answered = Some(now);
+        self.requests.answered(message, now);
     }
 
     /// To be told of an answer that is not the right one, or did not come in time.
@@ -92,7 +77,7 @@ impl Judge {
     /// Whether a line is the event of a request that this judge was told of.
     pub fn has_asked(&self, line: &str) -> bool {
         let event: Value = serde_json::from_str(line).unwrap_or_default();
-        event["data"]["message"].as_str().is_some_and(|of| self.requests.contains_key(of))
+        event["data"]["message"].as_str().is_some_and(|of| self.requests.find(of).is_some())
     }
 
     /// Judges everything that was recorded, one JSON object a line, by a node that made no
@@ -112,21 +97,19 @@ impl Judge {
     /// answered later is no obligation.
     pub fn hearing_until(&self, until: Timestamp) -> Hearing<'_> {
         let verdict = Verdict {
-            asked: self.requests.values().filter(|request| request.asked <= until).count(),
             wrong: self.wrong.len(),
             faults: self.wrong.iter().take(3).cloned().collect(),
             ..Verdict::default()
         };
-        let hasher = RandomState::new();
-        Hearing { judge: self, until, hasher, found: HashMap::new(), ids: HashMap::new(), verdict }
+        let (found, ids) = (HashMap::new(), HashSet::new());
+        Hearing { judge: self, until, hasher: RandomState::new(), found, ids, verdict }
     }
 
     /// The request that a line is the event of, all of it compared; or why there is none.
-    fn explain(&self, line: &str) -> Result<(&str, Uuid), String> {
+    fn explain(&self, line: &str) -> Result<(Key<'_>, Uuid), String> {
         let mut event: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
         let message = event["data"]["message"].as_str().ok_or("no message")?;
-        let (message, request) =
-            self.requests.get_key_value(message).ok_or("nobody asked for it")?;
+        let (key, request) = self.requests.find(message).ok_or("nobody asked for it")?;
         let members = event.as_object_mut().ok_or("no object")?;
         let mut text = |name| match members.remove(name) {
             Some(Value::String(text)) => Ok(text),
@@ -145,50 +128,43 @@ impl Judge {
         if let Some(answered) = request.answered.filter(|at| time > at.to_string()) {
             return Err(format!("its time is after {answered}, when it was answered"));
         }
-        let expected = self.click(message, request).event(&self.node);
+        let expected = self.requests.click(key, request).event(&self.node);
         if event != expected {
             return Err(format!("altered: expected {expected}"));
         }
-        Ok((message, id))
+        Ok((key, id))
     }
 
     /// Whether a line is an event that somebody else caused.
     fn is_anothers(&self, line: &str) -> bool {
-        let (true, Some(mailing)) = (self.is_among_others, &self.mailing) else { return false };
+        let (true, Some(mailing)) = (self.is_among_others, self.requests.mailing()) else {
+            return false;
+        };
         let event = serde_json::from_str::<Value>(line).ok();
         let message = event.as_ref().and_then(|event| event.get("data")?.get("message")?.as_str());
-        event.is_some() && !message.is_some_and(|message| mailing.has_named(message))
-    }
-
-    fn click(&self, message: &str, request: &Request) -> Click {
-        if let Some(click) = &request.click {
-            return Click::clone(click);
-        }
-        let drawn = self.mailing.as_ref().and_then(|mailing| mailing.named(message));
-        let mut click = drawn.expect("drawn before");
-        click.visit.is_resumed = request.is_resumed;
-        click
+        event.is_some() && message.is_none_or(|message| mailing.serial(message).is_none())
     }
 }
 
 impl<'a> Hearing<'a> {
     /// Takes one recorded event.
     pub fn hear(&mut self, line: &str) {
-        if self.judge.is_anothers(line) {
+        let judge = self.judge;
+        if judge.is_anothers(line) {
             return;
         }
-        let (message, id) = match self.judge.explain(line) {
+        let (key, id) = match judge.explain(line) {
             Ok(explained) => explained,
             Err(reason) => return self.verdict.spurious(&reason, line),
         };
         let hash = self.hasher.hash_one(line);
-        match self.found.get(message) {
+        match self.found.get(&key) {
             Some(first) if *first == (id, hash) => self.verdict.duplicates += 1,
             Some(_) => self.verdict.spurious("a second event of one request", line),
-            None if self.ids.insert(id, message).is_some() => {
+            None if !self.ids.insert(id) => {
                 self.verdict.spurious("an id that another event has", line);
             }
-            None => drop(self.found.insert(message, (id, hash))),
+            None => drop(self.found.insert(key, (id, hash))),
         }
     }
 
@@ -196,11 +172,10 @@ impl<'a> Hearing<'a> {
     pub fn verdict(self, exceptions: &Exceptions) -> Verdict {
         let Self { judge, until, found, ids, mut verdict, .. } = self;
         let mut unfound = Vec::new();
-        // In order, so that a failure reads the same each time.
-        let requests: BTreeMap<_, _> = judge.requests.iter().collect();
-        for (message, request) in requests.into_iter().filter(|(_, r)| r.asked <= until) {
-            let is_found = found.contains_key(message.as_str());
+        for (key, request) in judge.requests.iter().filter(|(_, request)| request.asked <= until) {
+            let is_found = found.contains_key(&key);
             let answered = request.answered.filter(|at| *at <= until);
+            verdict.asked += 1;
             match answered {
                 Some(_) => verdict.acknowledged += 1,
                 None => {
@@ -209,7 +184,7 @@ impl<'a> Hearing<'a> {
                 }
             }
             if !is_found {
-                unfound.push(Span::of(message, request.asked, answered));
+                unfound.push(Span::of(key, request.asked, answered));
             }
         }
         let strays = account_for(&unfound, exceptions, &ids, &mut verdict);

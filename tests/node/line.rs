@@ -1,6 +1,6 @@
 //! One connection of the traffic: what is sent a million times, made to cost little.
 
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 
 use tokio::io::AsyncWriteExt;
@@ -22,10 +22,19 @@ enum Side {
     /// A library's client costs more than the servers that are measured, so this is our own.
     Http1 {
         stream: Box<TlsStream<TcpStream>>,
-        request: Vec<u8>,
         answer: Vec<u8>,
     },
     Http2(Session),
+}
+
+/// A click that is ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    pub click: Click,
+    /// The token of its link.
+    pub token: String,
+    /// The whole request, for HTTP/1.1.
+    request: Vec<u8>,
 }
 
 /// What of an answer tells whether it is right.
@@ -49,8 +58,8 @@ impl Line {
             return Ok(Self { side: Side::Http2(session), is_resumed });
         }
         let (stream, is_resumed) = client.tls_told(address, host, protocol).await?;
-        let (stream, request, answer) = (Box::new(stream), Vec::new(), Vec::with_capacity(4 << 10));
-        Ok(Self { side: Side::Http1 { stream, request, answer }, is_resumed })
+        let (stream, answer) = (Box::new(stream), Vec::with_capacity(4 << 10));
+        Ok(Self { side: Side::Http1 { stream, answer }, is_resumed })
     }
 
     /// Another handle of the same connection; only HTTP/2 has several.
@@ -64,13 +73,11 @@ impl Line {
     /// error when there is no whole answer.
     pub async fn ask(
         &mut self,
-        click: &Click,
-        token: &str,
+        Minted { click, token, request }: &Minted,
         expects: fn(&Reply<'_>, &Click) -> bool,
     ) -> io::Result<Option<String>> {
         match &mut self.side {
-            Side::Http1 { stream, request, answer } => {
-                write(click, token, request)?;
+            Side::Http1 { stream, answer } => {
                 let head = wire::ask(stream, request, content(click), answer).await?;
                 let is_right = expects(&Reply::from(&head), click);
                 Ok((!is_right).then(|| format!("{head:?}")))
@@ -91,6 +98,21 @@ impl Line {
     }
 }
 
+impl Minted {
+    /// A click with the token that was minted for it.
+    pub fn new(click: Click, token: String) -> Self {
+        let mut request = Vec::new();
+        if click.visit.protocol == Protocol::Http1 {
+            let (method, path) = (click.method(), path_of(&click, &token));
+            let mut line = |line: String| request.extend_from_slice(line.as_bytes());
+            line(format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", click.host));
+            click.visit.fields().for_each(|(name, value)| line(format!("{name}: {value}\r\n")));
+            line("\r\n".to_owned());
+        }
+        Self { click, token, request }
+    }
+}
+
 impl Reply<'_> {
     /// Whether this is what `click` is to be answered with.
     pub fn is_right(&self, click: &Click) -> bool {
@@ -105,9 +127,8 @@ impl Reply<'_> {
 
 impl<'a> From<&Head<'a>> for Reply<'a> {
     fn from(head: &Head<'a>) -> Self {
-        let field = |name| head.field(name).map(str::as_bytes);
-        let (location, content_type) = (field("location"), field("content-type"));
-        Self { status: head.status, location, content_type }
+        let Head { status, location, content_type, .. } = *head;
+        Self { status, location, content_type }
     }
 }
 
@@ -121,15 +142,4 @@ impl<'a> From<&'a Answer> for Reply<'a> {
 
 fn content(click: &Click) -> Content {
     if click.kind == Kind::Probe { Content::LeftOut } else { Content::Told }
-}
-
-fn write(click: &Click, token: &str, into: &mut Vec<u8>) -> io::Result<()> {
-    into.clear();
-    let (method, path) = (click.method(), path_of(click, token));
-    write!(into, "{method} {path} HTTP/1.1\r\nhost: {}\r\n", click.host)?;
-    for (name, value) in click.visit.fields() {
-        write!(into, "{name}: {value}\r\n")?;
-    }
-    into.extend_from_slice(b"\r\n");
-    Ok(())
 }

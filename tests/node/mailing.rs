@@ -39,7 +39,7 @@ impl Mailing {
         let mut random = Random::new(self.seed ^ (serial as u64).wrapping_mul(SPREAD));
         let mut random = Random::new(random.next());
         let mut click = Click::random(&mut random, serial, host, protocol);
-        click.link.message = format!("{}{serial}", self.name);
+        click.link.message = self.message(serial);
         if !self.ballast.is_empty() {
             click.link.meta.push(("ballast".to_owned(), self.ballast.to_string()));
         }
@@ -51,15 +51,15 @@ impl Mailing {
         click
     }
 
-    /// The click that a message names; `None` for a message that is not of this mailing.
-    pub fn named(&self, message: &str) -> Option<Click> {
-        let click = self.click(message.strip_prefix(&*self.name)?.parse().ok()?);
-        (click.link.message == message).then_some(click)
+    /// The message of the click with a serial.
+    pub fn message(&self, serial: usize) -> String {
+        format!("{}{serial}", self.name)
     }
 
-    /// Whether a message is of this mailing.
-    pub fn has_named(&self, message: &str) -> bool {
-        message.starts_with(&*self.name)
+    /// The serial that a message names; `None` for a message that is not of this mailing.
+    pub fn serial(&self, message: &str) -> Option<usize> {
+        let serial = message.strip_prefix(&*self.name)?.parse().ok()?;
+        (serial <= LAST).then_some(serial)
     }
 
     /// In how many ways clicks differ that cannot share a connection: protocol and host.
@@ -76,3 +76,5 @@ impl Mailing {
 
 /// Tells the streams of chance of neighbouring serials apart.
 const SPREAD: u64 = 0xd134_2543_de82_ef95;
+/// No run has more: what names a larger serial is nobody's.
+const LAST: usize = u32::MAX as usize;

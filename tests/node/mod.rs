@@ -26,6 +26,7 @@ mod process;
 mod product;
 mod random;
 mod raw;
+mod requests;
 mod rows;
 mod speed;
 mod traces;

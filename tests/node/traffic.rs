@@ -15,7 +15,7 @@ use waypost::clock::{Clock, SystemClock};
 use super::click::{Click, Protocol};
 use super::client::Client;
 use super::judge::Judge;
-use super::line::{Line, Reply};
+use super::line::{Line, Minted, Reply};
 use super::mailing::Mailing;
 use super::product::Mint;
 use super::speed::Speed;
@@ -57,13 +57,6 @@ pub enum Handshake {
 
 /// Where the node answers; `None` while it is down.
 pub type Address = watch::Receiver<Option<SocketAddr>>;
-
-/// A click and the token that was minted for it.
-#[derive(Clone, Debug)]
-struct Minted {
-    click: Click,
-    token: String,
-}
 
 /// Clicks that are being sent.
 pub struct Traffic {
@@ -113,7 +106,7 @@ impl Traffic {
         let is_enough = pattern.handshake != Handshake::Warm || pattern.connections >= lanes;
         assert!(is_enough, "a connection for each of {lanes} hosts and protocols");
         let drawn = (0..pattern.stock.min(pattern.count)).map(|serial| mailing.click(serial));
-        let stock = drawn.map(|click| Minted { token: mint.token(&click), click });
+        let stock = drawn.map(|click| Minted::new(click.clone(), mint.token(&click)));
         Arc::new(Self {
             stock: stock.collect(),
             turns: Turns::new(lanes, pattern.count, pattern.rate),
@@ -210,7 +203,8 @@ impl Traffic {
         let streams = if protocol == Protocol::Http2 { self.pattern.streams } else { 1 };
         let mut address = self.address.clone();
         let mut is_first = true;
-        while is_first || !self.turns.is_over(Some(lane)) {
+        let mut down = Instant::now();
+        while (is_first && !self.turns.is_stopped()) || !self.turns.is_over(Some(lane)) {
             let now = address.borrow_and_update().to_owned();
             let line = match now {
                 Some(at) => Line::connect(&self.client, at, host, protocol).await.ok(),
@@ -219,10 +213,17 @@ impl Traffic {
             let Some(line) = line else {
                 // Down: until it is up again, or we missed that.
                 drop(timeout(RETRY, address.changed()).await);
+                if down.elapsed() > GIVE_UP {
+                    self.judge().wronged(format!("no connection for {host} within {GIVE_UP:?}"));
+                    self.stop();
+                }
                 continue;
             };
             if std::mem::take(&mut is_first) {
-                self.start.wait().await;
+                tokio::select! {
+                    _ = self.start.wait() => {}
+                    () = self.turns.stopped() => {}
+                }
             }
             let mut requests = JoinSet::new();
             let others = (1..streams).filter_map(|_| line.another()).collect::<Vec<_>>();
@@ -232,6 +233,7 @@ impl Traffic {
             while let Some(request) = requests.join_next().await {
                 request.unwrap();
             }
+            down = Instant::now();
         }
     }
 
@@ -242,7 +244,7 @@ impl Traffic {
             let minted = self.minted(turn.serial);
             self.judge().asked(&minted.click, SystemClock.wall());
             let since = began(turn);
-            if !self.ask(&mut line, &minted.click, &minted.token).await {
+            if !self.ask(&mut line, &minted).await {
                 break;
             }
             tenths.push(Speed::tenths(since.elapsed()));
@@ -260,7 +262,7 @@ impl Traffic {
         let mut address = self.address.clone();
         let mut tenths = Vec::new();
         while let Some(turn) = self.turn(None).await {
-            let Minted { mut click, token } = self.minted(turn.serial).into_owned();
+            let mut minted = self.minted(turn.serial).into_owned();
             let since = began(turn);
             let at = loop {
                 let now = address.borrow_and_update().to_owned();
@@ -269,16 +271,17 @@ impl Traffic {
                     None => drop(timeout(RETRY, address.changed()).await),
                 }
             };
-            let connecting = Line::connect(&client, at, &click.host, click.visit.protocol);
+            let connecting =
+                Line::connect(&client, at, &minted.click.host, minted.click.visit.protocol);
             let Ok(Ok(mut line)) = timeout(PATIENCE, connecting).await else {
                 // A node that is down answers nobody; whoever tests refusals looks at these.
-                self.refused(&click);
+                self.refused(&minted.click);
                 continue;
             };
-            click.visit.is_resumed = line.is_resumed;
+            minted.click.visit.is_resumed = line.is_resumed;
             self.resumed.fetch_add(usize::from(line.is_resumed), Ordering::Relaxed);
-            self.judge().asked(&click, SystemClock.wall());
-            if self.ask(&mut line, &click, &token).await {
+            self.judge().asked(&minted.click, SystemClock.wall());
+            if self.ask(&mut line, &minted).await {
                 tenths.push(Speed::tenths(since.elapsed()));
             }
             line.close().await;
@@ -287,8 +290,9 @@ impl Traffic {
     }
 
     /// Asks, and tells the judge how it went; false when the connection is of no more use.
-    async fn ask(&self, line: &mut Line, click: &Click, token: &str) -> bool {
-        match timeout(PATIENCE, line.ask(click, token, self.pattern.expects)).await {
+    async fn ask(&self, line: &mut Line, minted: &Minted) -> bool {
+        let click = &minted.click;
+        match timeout(PATIENCE, line.ask(minted, self.pattern.expects)).await {
             Err(_) => {
                 self.judge().wronged(format!("no answer within {PATIENCE:?}: {click:?}"));
                 false
@@ -312,7 +316,8 @@ impl Traffic {
             Some(minted) => Cow::Borrowed(minted),
             None => {
                 let click = self.mailing.click(serial);
-                Cow::Owned(Minted { token: self.mint.token(&click), click })
+                let token = self.mint.token(&click);
+                Cow::Owned(Minted::new(click, token))
             }
         }
     }
@@ -335,3 +340,5 @@ fn began(turn: Turn) -> Instant {
 
 const RETRY: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a node may be down until nothing more is sent.
+const GIVE_UP: Duration = Duration::from_secs(60);

@@ -68,15 +68,24 @@ impl Turns {
     /// Waits until a turn is due; `None` when all is over before.
     pub(super) async fn wait(&self, turn: Turn) -> Option<Turn> {
         let Some(due) = turn.due.filter(|due| *due > Instant::now()) else { return Some(turn) };
-        let stopped = self.stopped.notified();
-        if self.has(turn.serial) {
-            tokio::select! {
-                () = sleep_until(due.into()) => {}
-                () = stopped => {}
-            }
+        tokio::select! {
+            () = sleep_until(due.into()) => {}
+            () = self.stopped() => {}
         }
         // What is sent once it is due is not late by the timer's coarseness.
         self.has(turn.serial).then_some(Turn { due: None, ..turn })
+    }
+
+    /// Resolves when [`Turns::stop`] is called, at once when it was.
+    pub(super) async fn stopped(&self) {
+        let stopped = self.stopped.notified();
+        if !self.is_stopped() {
+            stopped.await;
+        }
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        !self.has(0)
     }
 
     /// Whether a serial is to be sent.

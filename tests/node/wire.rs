@@ -4,13 +4,17 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The head of an answer that was read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The head of an answer: what of it tells whether the answer is right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head<'a> {
     /// The status.
     pub status: u16,
-    /// The lines of the fields.
-    fields: &'a str,
+    /// Location.
+    pub location: Option<&'a [u8]>,
+    /// Content-Type.
+    pub content_type: Option<&'a [u8]>,
+    /// Content-Length.
+    length: Option<usize>,
 }
 
 /// Whether an answer has content.
@@ -36,57 +40,67 @@ pub async fn ask<'a>(
         if stream.read_buf(buffer).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        match Head::length(buffer, content)? {
-            Some(length) if buffer.len() > length => {
-                return Err(invalid("more came than was asked for"));
-            }
-            Some(length) if buffer.len() == length => break,
-            _ => {}
+        let Some((head, end)) = Head::parse(buffer)? else { continue };
+        let length = match (content, head.length) {
+            (Content::LeftOut, _) => 0,
+            (Content::Told, Some(length)) => length,
+            (Content::Told, None) => return Err(invalid("an answer without Content-Length")),
+        };
+        if buffer.len() > end + length {
+            return Err(invalid("more came than was asked for"));
+        }
+        if buffer.len() == end + length {
+            break;
         }
     }
-    Head::parse(buffer)?.ok_or_else(|| invalid("an answer without its head"))
+    // Parsed again, since what was borrowed in the loop could not leave it.
+    let head = Head::parse(buffer)?;
+    head.map(|(head, _)| head).ok_or_else(|| invalid("an answer without its head"))
 }
 
 impl<'a> Head<'a> {
-    /// The first field of this name, in lower case; its value without spaces around it.
-    pub fn field(&self, name: &str) -> Option<&'a str> {
-        let lines = self.fields.split("\r\n").filter_map(|line| line.split_once(':'));
-        lines.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim())
-    }
-
-    /// The length of the answer that starts `bytes`, head and content, once its head is complete.
-    fn length(bytes: &[u8], content: Content) -> io::Result<Option<usize>> {
-        let Some(head) = Head::parse(bytes)? else { return Ok(None) };
-        let length = match (content, head.field("content-length")) {
-            (Content::LeftOut, _) => 0,
-            (Content::Told, Some(length)) => {
-                length.parse().map_err(|_| invalid("a Content-Length that is no number"))?
+    /// The head that begins `bytes`, and where it ends; `None` while it is not complete.
+    fn parse(bytes: &'a [u8]) -> io::Result<Option<(Self, usize)>> {
+        let mut head = Self::default();
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let line = bytes[begin..end].strip_suffix(b"\r").ok_or_else(|| invalid("a bare LF"))?;
+            begin = end + 1;
+            if head.status == 0 {
+                let status = line.strip_prefix(b"HTTP/1.1 ").and_then(|rest| rest.get(..3));
+                head.status =
+                    status.and_then(number).ok_or_else(|| invalid("no status line"))? as u16;
+            } else if line.is_empty() {
+                return Ok(Some((head, begin)));
+            } else {
+                head.field(line)?;
             }
-            (Content::Told, None) => return Err(invalid("an answer without Content-Length")),
-        };
-        Ok(Some(bytes.len() - head.rest(bytes) + length))
+        }
+        Ok(None)
     }
 
-    /// Bytes of `bytes`, which begin with this head, behind it.
-    fn rest(&self, bytes: &[u8]) -> usize {
-        let end = self.fields.as_ptr() as usize + self.fields.len() + END.len();
-        bytes.as_ptr() as usize + bytes.len() - end
+    fn field(&mut self, line: &'a [u8]) -> io::Result<()> {
+        let colon = memchr::memchr(b':', line).ok_or_else(|| invalid("a field without a colon"))?;
+        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+        // By length first: most fields are none of these.
+        match name.len() {
+            8 if name.eq_ignore_ascii_case(b"location") => self.location = Some(value),
+            12 if name.eq_ignore_ascii_case(b"content-type") => self.content_type = Some(value),
+            14 if name.eq_ignore_ascii_case(b"content-length") => {
+                let length =
+                    number(value).ok_or_else(|| invalid("a Content-Length of no number"))?;
+                self.length = Some(length);
+            }
+            _ => {}
+        }
+        Ok(())
     }
+}
 
-    fn parse(bytes: &'a [u8]) -> io::Result<Option<Self>> {
-        let Some(end) = bytes.windows(END.len()).position(|four| four == END) else {
-            return Ok(None);
-        };
-        let head = std::str::from_utf8(&bytes[..end]).map_err(|_| invalid("a head of no UTF-8"))?;
-        let (line, fields) = head.split_once("\r\n").ok_or_else(|| invalid("no fields"))?;
-        let status = line.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
-        let status = status.ok_or_else(|| invalid("no status line"))?;
-        Ok(Some(Self { status, fields }))
-    }
+fn number(digits: &[u8]) -> Option<usize> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn invalid(reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
-
-const END: &[u8; 4] = b"\r\n\r\n";
