@@ -8,7 +8,11 @@
 mod kafka;
 #[path = "../node/mod.rs"]
 mod node;
+#[allow(dead_code, reason = "its own tests use the rest")]
+#[path = "../faults/row.rs"]
+mod row;
 
+mod brokers;
 mod kept;
 mod kills;
 mod mocked;
@@ -18,3 +22,4 @@ mod records;
 mod refusals;
 mod route;
 mod second;
+mod trial;
