@@ -6,6 +6,11 @@
 
 #[path = "../kafka/mod.rs"]
 mod kafka;
+#[path = "../faults/machine.rs"]
+mod machine;
+#[allow(dead_code, reason = "its own tests use the rest")]
+#[path = "../faults/mount.rs"]
+mod mount;
 #[path = "../node/mod.rs"]
 mod node;
 #[allow(dead_code, reason = "its own tests use the rest")]
@@ -13,6 +18,7 @@ mod node;
 mod row;
 
 mod brokers;
+mod cuts;
 mod kept;
 mod kills;
 mod mocked;
