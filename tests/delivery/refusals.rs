@@ -139,7 +139,8 @@ fn a_topic_that_is_deleted_under_load_loses_nothing_that_was_not_acknowledged_by
     println!("in both: {verdict}");
     assert_eq!((verdict.spurious, verdict.wrong, verdict.ambiguous), (0, 0, 0), "{verdict}");
     assert_eq!((rest.missing, rest.duplicates), (acknowledged, 0), "{rest}");
-    assert!(verdict.missing <= acknowledged, "{verdict}");
+    // That it was acknowledged we have from the node alone: the reader had all but the last.
+    assert!(verdict.missing < UNREAD, "{verdict}");
 }
 
 #[test]
@@ -217,4 +218,6 @@ pub fn waypost(node: &Node, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text(output.stdout) + &text(output.stderr))
 }
 
+/// Events of a tenth of a second: what a reader may not have read of a topic when it is deleted.
+const UNREAD: usize = 30;
 const SESSIONS: &str = "waypost_kafka_sessions_total";

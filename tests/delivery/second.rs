@@ -130,6 +130,37 @@ fn when_both_are_full_clicks_are_redirected_and_each_is_counted_unrecorded() {
 }
 
 #[test]
+fn a_node_that_ends_while_the_journal_is_full_tells_what_kafka_did_not_take() {
+    let mut broker = Broker::start();
+    let mut route = route(&broker, "queue = \"1MiB\"");
+    let pattern =
+        Pattern { rate: Some(400.0), connections: 1_000, streams: 2, ..Pattern::default() };
+    let row = Row::start(&route.node, pattern);
+    route.wait_for("waypost_kafka_acknowledged_total", |count| count > 100.0);
+    broker.kill();
+    let hanging = Hanging::begin(&route);
+    route.wait_for_degraded("journal_queue_full", true);
+    row.go_on(Duration::from_secs(3));
+    let (judge, speed) = row.told();
+    let [.., unrecorded, in_progress] = counts(&route);
+    assert_eq!(unrecorded, 0, "Kafka's queue has room");
+    assert!(route.node.terminate().success(), "{}", route.node.told());
+    // What was durable before is shipped by the next process.
+    hanging.end();
+    broker.restart();
+    route.node.restart();
+    route.wait_until_shipped(1);
+    let values = broker.values(&route.topic);
+    let mut hearing = judge.hearing();
+    values.iter().for_each(|value| hearing.hear(value));
+    let verdict = hearing.verdict(&route.node.exceptions());
+    println!("{verdict} {speed}");
+    assert!(verdict.is_kept() && verdict.late_lost == 0, "{verdict}");
+    // Each was traced; some were on their way to the disk, and are there after all.
+    assert_eq!(route.node.exceptions().unrecorded.len() as u64, in_progress, "{verdict}");
+}
+
+#[test]
 #[ignore = "the process of rows whose disk hangs"]
 fn node_whose_disk_hangs() {
     let configuration = Setup::configuration();
