@@ -13,6 +13,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::broker::Broker;
+use crate::node::poll;
 
 /// A record as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +123,10 @@ pub fn read(bootstrap: &str, topic: &str) -> Vec<Record> {
     let mut assignment = TopicPartitionList::new();
     let mut left = Vec::new();
     for partition in 0..i32::try_from(partitions).unwrap() {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
+        // A broker that has just come back may not lead yet.
+        let (low, high) = poll("a partition tells its bounds", || {
+            consumer.fetch_watermarks(topic, partition, PATIENCE).ok()
+        });
         if high > low {
             assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
             left.push((partition, high));
