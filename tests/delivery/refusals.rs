@@ -127,7 +127,8 @@ fn a_topic_that_is_deleted_under_load_loses_nothing_that_was_not_acknowledged_by
     let old = follower.end();
     let acknowledged = trial.route.metric("waypost_kafka_acknowledged_total") as usize;
     broker.create_topic(&topic, 3, &[]);
-    trial.drain();
+    // Too little is left to tell how fast it goes.
+    trial.go_on(Duration::from_secs(1));
     // Recovered, and each event is in one of the two topics, but for what was deleted unread.
     let Recovered { judge, speed, .. } = trial.recover();
     assert!(speed.longest() < Duration::from_millis(2_100), "{speed}");
