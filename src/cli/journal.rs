@@ -109,8 +109,13 @@ pub(super) enum JournalError {
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// `--from` or `--to` is no position.
-    #[error("--from, --to: {0}")]
-    Position(#[from] PositionError),
+    #[error("{option}: {source}")]
+    Position {
+        /// Which of them.
+        option: &'static str,
+        /// What is wrong with it.
+        source: PositionError,
+    },
     /// Reading a directory failed.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -123,8 +128,13 @@ pub(super) enum JournalError {
         source: ReplayError,
     },
     /// `--from` or `--to` names a directory that is not there.
-    #[error("--from, --to: the journal has no directory {0}")]
-    UnknownDirectory(DirectoryId),
+    #[error("{option}: the journal has no directory {directory}")]
+    UnknownDirectory {
+        /// Which of them.
+        option: &'static str,
+        /// What it names.
+        directory: DirectoryId,
+    },
 }
 
 impl JournalArgs {
@@ -137,7 +147,7 @@ impl JournalArgs {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.command {
             Command::Cat { place, from, follow, positions } => {
-                let from = from.map(|text| text.parse()).transpose()?;
+                let from = from.map(|text| position("--from", &text)).transpose()?;
                 cat(disk, &place.resolve(disk)?.journal, from, follow, positions, &mut out)
             }
             Command::Inspect { place, json } => {
@@ -154,8 +164,8 @@ impl JournalArgs {
                 if let Some(broker) = kafka {
                     place.kafka.brokers = vec![broker];
                 }
-                let to = to.map(|text| text.parse()).transpose()?;
-                replay(disk, clock, &place, from.parse()?, to)
+                let to = to.map(|text| position("--to", &text)).transpose()?;
+                replay(disk, clock, &place, position("--from", &from)?, to)
             }
         };
         match result.and_then(|code| Ok(out.flush().map(|()| code)?)) {
@@ -164,6 +174,10 @@ impl JournalArgs {
             result => result,
         }
     }
+}
+
+fn position(option: &'static str, text: &str) -> Result<Position, JournalError> {
+    text.parse().map_err(|source| JournalError::Position { option, source })
 }
 
 fn found(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Vec<(DirectoryId, PathBuf)>, JournalError> {
@@ -186,7 +200,8 @@ fn cat(
     let mut directories = found(disk, folder)?;
     if let Some(from) = from {
         if !directories.iter().any(|(id, _)| *id == from.directory) {
-            return Err(JournalError::UnknownDirectory(from.directory));
+            let (option, directory) = ("--from", from.directory);
+            return Err(JournalError::UnknownDirectory { option, directory });
         }
         directories.retain(|(id, _)| *id >= from.directory);
     }
@@ -255,9 +270,10 @@ fn replay(
         return Err(JournalError::NoBroker);
     }
     let directories = found(disk, &place.journal)?;
-    for named in to.iter().chain([&from]).map(|position| position.directory) {
-        if !directories.iter().any(|(id, _)| *id == named) {
-            return Err(JournalError::UnknownDirectory(named));
+    for (option, named) in [("--from", Some(from)), ("--to", to)] {
+        let Some(Position { directory, .. }) = named else { continue };
+        if !directories.iter().any(|(id, _)| *id == directory) {
+            return Err(JournalError::UnknownDirectory { option, directory });
         }
     }
     let replay = Replay {
