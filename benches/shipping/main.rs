@@ -3,7 +3,8 @@
 //! One broker, one run: the tool and a node take turns, each sending the same events to a topic of
 //! its own with the same batches, compression, acknowledgements and idempotence. The node reads
 //! them from its journal, and nothing else asks anything of it. Throughput is from the first
-//! acknowledgement to the last; the ratio is of medians.
+//! acknowledgement to the last; the ratio is of medians, and with `--least` the command fails below
+//! it.
 
 #![allow(clippy::disallowed_methods, reason = "a bench reads clocks and starts processes")]
 #![allow(clippy::unwrap_used, reason = "a bench may panic")]
@@ -18,12 +19,14 @@ mod events;
 mod shipped;
 
 use std::path::Path;
+use std::str::FromStr;
 
 use kafka::Broker;
 
 fn main() {
     let events: usize = number("--events", 400_000);
     let rounds: usize = number("--rounds", 3);
+    let least: f64 = number("--least", 0.0);
     let broker = Broker::start_fast();
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let payload = folder.path().join("payload");
@@ -31,12 +34,18 @@ fn main() {
     println!(
         "{events} events of {bytes} bytes on average, {PARTITIONS} partitions, {rounds} rounds"
     );
-    for compression in ["zstd", "lz4"] {
-        compare(&broker, compression, (events, rounds), &payload);
-    }
+    let ratios = ["zstd", "lz4"]
+        .map(|compression| compare(&broker, compression, (events, rounds), &payload));
+    let is_enough = ratios.iter().all(|ratio| *ratio >= least);
+    assert!(is_enough, "expected a ratio of {least:.2} at least");
 }
 
-fn compare(broker: &Broker, compression: &str, (events, rounds): (usize, usize), payload: &Path) {
+fn compare(
+    broker: &Broker,
+    compression: &str,
+    (events, rounds): (usize, usize),
+    payload: &Path,
+) -> f64 {
     let (mut tool, mut ours) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         let topic = format!("tool-{compression}-{round}");
@@ -48,7 +57,9 @@ fn compare(broker: &Broker, compression: &str, (events, rounds): (usize, usize),
     println!("{compression}: events a second");
     println!("  tool     {}", list(&tool));
     println!("  waypost  {}", list(&ours));
-    println!("  ratio of medians {:.2}", median(&mut ours) / median(&mut tool));
+    let ratio = median(&mut ours) / median(&mut tool);
+    println!("  ratio of medians {ratio:.2}");
+    ratio
 }
 
 fn list(rates: &[f64]) -> String {
@@ -60,10 +71,10 @@ fn median(rates: &mut [f64]) -> f64 {
     rates[rates.len() / 2]
 }
 
-fn number(flag: &str, usual: usize) -> usize {
-    let arguments: Vec<_> = std::env::args().collect();
-    let at = arguments.iter().position(|argument| argument == flag);
-    at.map_or(usual, |at| arguments[at + 1].parse().expect("a number"))
+fn number<T: FromStr>(flag: &str, usual: T) -> T {
+    let mut arguments = std::env::args().skip_while(|argument| argument != flag).skip(1);
+    let given = arguments.next().map(|text| text.parse().ok());
+    given.map_or(usual, |number| number.unwrap_or_else(|| panic!("{flag}: expected a number")))
 }
 
 const PARTITIONS: i32 = 6;

@@ -346,6 +346,27 @@ fn replay(
     Ok(u8::from(sum.too_large > 0))
 }
 
+/// What each directory holds. Where a segment or a directory is deleted meanwhile, all are looked
+/// at once more.
+fn reports(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Vec<Report>, JournalError> {
+    let mut looks = 0;
+    loop {
+        let found = found(disk, folder)?;
+        let reports: io::Result<_> =
+            found.iter().map(|(id, path)| inspect(disk, *id, path)).collect();
+        match reports {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && looks < LOOKS => {
+                looks += 1;
+                std::thread::sleep(LOOK_EVERY);
+            }
+            reports => {
+                let wrong = |source| JournalError::Folder { folder: folder.to_owned(), source };
+                return reports.map_err(wrong);
+            }
+        }
+    }
+}
+
 fn show(
     disk: &Arc<dyn Disk>,
     place: &Place,
@@ -354,11 +375,7 @@ fn show(
     out: &mut impl Write,
 ) -> Result<u8, JournalError> {
     let folder = &place.journal;
-    let wrong = |source| JournalError::Folder { folder: folder.clone(), source };
-    let mut reports = Vec::new();
-    for (id, path) in found(disk, folder)? {
-        reports.push(inspect(disk, id, &path).map_err(wrong)?);
-    }
+    let reports = reports(disk, folder)?;
     let faults = reports.iter().map(|report| report.faults.len()).sum::<usize>();
     if as_json {
         let reports: Vec<_> = reports.iter().map(object).collect();
@@ -467,3 +484,6 @@ const CAT_STATUS: &str = "Exit status: 0 when all that is kept was printed, 1 wh
 const VERIFY_STATUS: &str = "Exit status: 0 when all can be read, 1 when something is damaged, \
                              refused or lost, 2 when the journal could not be looked at.";
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+/// How often a journal is looked at anew whose files are deleted meanwhile, and after how long.
+const LOOKS: u32 = 10;
+const LOOK_EVERY: Duration = Duration::from_millis(20);

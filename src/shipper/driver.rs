@@ -115,7 +115,12 @@ impl Driver {
 
     /// Reads a frame, and sends it or sets it aside as the courier decides; `None` when there is
     /// none.
-    fn carry(&self, courier: &mut Courier, directory: &mut Directory, from: u64) -> Option<Event> {
+    fn carry(
+        &mut self,
+        courier: &mut Courier,
+        directory: &mut Directory,
+        from: u64,
+    ) -> Option<Event> {
         let clock = &self.of.clock;
         let Directory { place, dead, .. } = directory;
         let stored = match place.reader(&self.of, from).read() {
@@ -143,6 +148,7 @@ impl Driver {
                     Ok(()) => {
                         tracing::error!(sequence, size, "too large for Kafka: set aside");
                         self.measures.set_aside();
+                        self.health.set_aside(clock.now());
                     }
                     Err(error) => tracing::error!(%error, "a dead letter could not be kept"),
                 }
@@ -173,11 +179,12 @@ impl Driver {
     fn hear(&mut self, courier: &mut Courier) -> bool {
         let Some(pile) = self.reports.take() else { return false };
         let (now, wall) = (self.of.clock.now(), self.of.clock.wall());
-        let mut acknowledged = 0;
+        let (mut acknowledged, before) = (0, courier.window().position());
+        let mut refused = Vec::new();
         for (sequence, outcome) in pile.settled {
             if let Err(verdict) = outcome {
                 self.measures.retry(verdict);
-                self.health.trouble("a record was refused", verdict);
+                refused.push(verdict);
             }
             if let Some(time) = courier.report(sequence, outcome, now) {
                 acknowledged += 1;
@@ -186,12 +193,20 @@ impl Driver {
         }
         if acknowledged > 0 {
             self.measures.acknowledged.inc_by(acknowledged);
-            self.health.acknowledged(now);
+        }
+        // That some partitions take events helps none of another's.
+        if courier.window().position() > before {
+            self.health.got_on(now);
+        }
+        // After it: what was refused is still to be sent.
+        for verdict in refused {
+            self.health.trouble("a record was refused", verdict);
         }
         if pile.is_reachable {
             self.health.reachable(courier.window().is_empty());
         }
         for (told, verdict) in pile.unreachable {
+            self.measures.trouble(verdict);
             self.health.trouble(&told, verdict);
             courier.trouble(verdict, now);
         }
@@ -254,7 +269,8 @@ impl Driver {
         let window = courier.window();
         let (in_flight, oldest) = (window.in_flight(), window.oldest());
         let skipped = courier.damaged() + directory.place.skipped();
-        self.health.look(in_flight, now);
+        let lag = oldest.map_or(Duration::ZERO, |oldest| oldest.until(self.of.clock.wall()));
+        self.health.look(in_flight, lag, now);
         self.measures.stand(|standing| {
             (standing.in_flight, standing.oldest) = (in_flight as u64, oldest);
             standing.skipped = skipped;

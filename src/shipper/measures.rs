@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 pub(super) struct Measures {
     pub(super) acknowledged: Counter,
     retries: Family<Why, Counter>,
+    troubles: Family<Why, Counter>,
     dead_letters: Family<Why, Counter>,
     pub(super) sessions: Counter,
     batches: Counter,
@@ -31,7 +32,7 @@ pub(super) struct Measures {
     standing: Arc<Mutex<Standing>>,
 }
 
-/// Why a record was sent again or set aside.
+/// Why a record was sent again or set aside, or a session is of no use.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
@@ -56,11 +57,23 @@ pub(super) struct Standing {
     pub(super) skipped: u64,
 }
 
+impl Why {
+    fn of(verdict: Verdict) -> Self {
+        let reason = match verdict {
+            Verdict::Retry(reason) => reason.name(),
+            Verdict::TooLarge => "too_large",
+            Verdict::Fatal => "fatal",
+        };
+        Self { reason }
+    }
+}
+
 impl Measures {
     pub(super) fn new(metrics: &Metrics, clock: Arc<dyn Clock>) -> Self {
         let measures = Self {
             acknowledged: Counter::default(),
             retries: Family::default(),
+            troubles: Family::default(),
             dead_letters: Family::default(),
             sessions: Counter::default(),
             batches: Counter::default(),
@@ -72,6 +85,9 @@ impl Measures {
         for reason in Reason::ALL.map(Reason::name).into_iter().chain(["fatal", "too_large"]) {
             drop(measures.retries.get_or_create(&Why { reason }));
         }
+        for reason in ["transport", "authentication", "authorization", "fatal"] {
+            drop(measures.troubles.get_or_create(&Why { reason }));
+        }
         drop(measures.dead_letters.get_or_create(&Why { reason: "too_large" }));
         let of = measures.clone();
         metrics.register(|registry| {
@@ -79,6 +95,8 @@ impl Measures {
             let help = "Events that every in-sync replica has";
             registry.register("acknowledged", help, of.acknowledged);
             registry.register("retries", "Events to be sent again, by reason", of.retries);
+            let help = "Times that a session was of no use, by reason";
+            registry.register("troubles", help, of.troubles);
             let help = "Events that were set aside, by reason";
             registry.register("dead_letters", help, of.dead_letters);
             registry.register("sessions", "Producers begun", of.sessions);
@@ -96,12 +114,12 @@ impl Measures {
 
     /// Counts a record that is to be sent again.
     pub(super) fn retry(&self, verdict: Verdict) {
-        let reason = match verdict {
-            Verdict::Retry(reason) => reason.name(),
-            Verdict::TooLarge => "too_large",
-            Verdict::Fatal => "fatal",
-        };
-        self.retries.get_or_create(&Why { reason }).inc();
+        self.retries.get_or_create(&Why::of(verdict)).inc();
+    }
+
+    /// Counts what a session told of itself.
+    pub(super) fn trouble(&self, verdict: Verdict) {
+        self.troubles.get_or_create(&Why::of(verdict)).inc();
     }
 
     /// Counts a dead letter.

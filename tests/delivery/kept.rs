@@ -98,7 +98,15 @@ fn replaying_sends_the_same_bytes_again_and_nothing_else() {
     }
     let (code, told) = waypost(&route.node, &["journal", "replay", "--from", "nowhere"]);
     assert_eq!(code, 2, "{told}");
-    assert!(told.contains("\"nowhere\" is no journal position"), "{told}");
+    assert!(told.contains("--from: \"nowhere\" is no journal position"), "{told}");
+    let gone = "0000000000000001:1";
+    for (option, bounds) in
+        [("--from", ["--from", gone, "--to", to]), ("--to", ["--from", from, "--to", gone])]
+    {
+        let (code, told) = waypost(&route.node, &[&["journal", "replay"], &bounds[..]].concat());
+        let expected = format!("{option}: the journal has no directory 0000000000000001");
+        assert_eq!((code, told.contains(&expected)), (2, true), "{told}");
+    }
 }
 
 #[test]

@@ -6,9 +6,19 @@
 
 #[path = "../kafka/mod.rs"]
 mod kafka;
+#[path = "../faults/machine.rs"]
+mod machine;
+#[allow(dead_code, reason = "its own tests use the rest")]
+#[path = "../faults/mount.rs"]
+mod mount;
 #[path = "../node/mod.rs"]
 mod node;
+#[allow(dead_code, reason = "its own tests use the rest")]
+#[path = "../faults/row.rs"]
+mod row;
 
+mod brokers;
+mod cuts;
 mod kept;
 mod keys;
 mod kills;
@@ -19,3 +29,4 @@ mod records;
 mod refusals;
 mod route;
 mod second;
+mod trial;

@@ -1,5 +1,7 @@
 //! What a real broker does not do on request: librdkafka's mock cluster does.
 
+use std::time::{Duration, Instant};
+
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Error};
 
@@ -24,8 +26,10 @@ fn a_fatal_error_ends_the_session_and_everything_is_sent_in_the_next_one() {
         let brokers = bootstrap.replace(',', "\", \"");
         cluster.request_errors(request, &vec![error; times]);
         let route = Route::start(&topics, &format!("brokers = [\"{brokers}\"]"), "");
+        let begun = Instant::now();
         let judge = route.click(200);
         route.wait_until_shipped(200);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{error:?}: {:?}", begun.elapsed());
         let sessions = route.metric("waypost_kafka_sessions_total");
         assert!(sessions >= 2.0, "{error:?}: {sessions}: one that failed and one that did not");
         assert!(times > 1 || sessions == 2.0, "{error:?}: {sessions}");
@@ -35,6 +39,11 @@ fn a_fatal_error_ends_the_session_and_everything_is_sent_in_the_next_one() {
         println!("{error:?}: {verdict}");
         assert_eq!((verdict.missing, verdict.spurious), (0, 0), "{error:?}: {verdict}");
         route.wait_for_degraded("kafka", false);
+        // For less time than a look at /readyz takes.
+        route.wait_until_told(r#"degraded reason="kafka""#);
+        let told = ["retries", "troubles"]
+            .map(|kind| route.metric(&format!("waypost_kafka_{kind}_total{{reason=\"fatal\"}}")));
+        assert!(told.iter().any(|count| *count > 0.0), "{error:?}: {told:?}");
     }
 }
 

@@ -6,8 +6,59 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::kafka::Broker;
-use crate::route::Route;
+use crate::kafka::{Broker, Proxy, Slowness};
+use crate::route::{Route, Topics};
+use crate::trial::Trial;
+
+#[test]
+fn a_broker_that_is_stopped_for_half_a_minute_costs_nothing_but_lag() {
+    let mut broker = Broker::start();
+    let trial = Trial::start(Route::to(&broker, SMALL), RATE);
+    broker.kill();
+    trial.through_outage(Duration::from_secs(30), "kafka");
+    let troubles = "waypost_kafka_troubles_total{reason=\"transport\"}";
+    assert!(trial.route.metric(troubles) > 0.0);
+    broker.restart();
+    trial.drain();
+    let topic = trial.route.topic.clone();
+    let verdict = trial.end(|| broker.values(&topic));
+    // What was on its way when the broker was killed, and no more.
+    assert!(verdict.duplicates <= IN_WINDOW, "{verdict}");
+}
+
+#[test]
+fn a_broker_that_stands_still_costs_nothing_but_lag() {
+    let broker = Broker::start();
+    let trial = Trial::start(Route::to(&broker, SMALL), RATE);
+    broker.pause();
+    trial.through_outage(Duration::from_secs(15), "kafka");
+    assert!(trial.route.metric("waypost_kafka_in_flight") > 0.0);
+    broker.resume();
+    trial.drain();
+    let topic = trial.route.topic.clone();
+    let verdict = trial.end(|| broker.values(&topic));
+    assert!(verdict.duplicates <= IN_WINDOW, "{verdict}");
+}
+
+#[test]
+fn a_slow_network_costs_nothing_but_lag() {
+    let proxy = Proxy::start();
+    let broker = Broker::start_behind(&proxy);
+    let topics = Topics::new();
+    for topic in topics.names() {
+        broker.create_topic(&topic, 3, &[]);
+    }
+    // Without compression, more comes than can be sent.
+    let settings = format!("brokers = [\"{}\"]\ncompression = \"none\"\n{SMALL}", broker.proxied());
+    let trial = Trial::start(Route::start(&topics, &settings, ""), RATE);
+    proxy.slow(Some(Slowness { rate: 50_000, latency: Duration::from_secs(2) }));
+    trial.through_outage(Duration::from_secs(30), "kafka_lag");
+    proxy.slow(None);
+    trial.drain();
+    let topic = trial.route.topic.clone();
+    let verdict = trial.end(|| broker.values(&topic));
+    assert!(verdict.duplicates <= IN_WINDOW, "{verdict}");
+}
 
 #[test]
 fn a_broker_that_is_killed_and_comes_back_costs_nothing_but_lag() {
@@ -61,6 +112,12 @@ fn a_node_that_ends_leaves_nothing_behind_while_kafka_is_up() {
     assert!(verdict.is_exact(), "{verdict}");
 }
 
+/// Clicks a second.
+const RATE: f64 = 300.0;
+/// The smallest window, soon full.
+const SMALL: &str = "window = \"1MiB\"";
+/// Events that the window holds at most.
+const IN_WINDOW: usize = 1_000;
 const CLICKS: usize = 6_000;
 /// The default of shutdown.grace.
 const GRACE: Duration = Duration::from_secs(10);

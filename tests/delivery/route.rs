@@ -1,12 +1,16 @@
 //! The way of events from a node to topics of its own on a broker.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use waypost::disk::{Disk, SystemDisk};
+use waypost::journal;
 
-use crate::kafka::Broker;
+use crate::kafka::{Broker, PASSWORD, USER};
 use crate::node::{
     Address, Judge, Mailing, NAME, Node, Pattern, Program, Protocol, Random, Setup, Speed, Traffic,
 };
@@ -38,9 +42,21 @@ impl Route {
 
     /// The same, run by another program.
     pub fn start_with(program: Program, topics: &Topics, settings: &str, journal: &str) -> Self {
+        Self::start_within(None, program, topics, settings, journal)
+    }
+
+    /// The same, in a folder of a file system.
+    pub fn start_within(
+        within: Option<PathBuf>,
+        program: Program,
+        topics: &Topics,
+        settings: &str,
+        journal: &str,
+    ) -> Self {
         let partitions = if settings.contains("partitions =") { "" } else { "partitions = 3\n" };
         let setup = Setup {
             program,
+            within,
             journal: format!("segment = \"1MiB\"\n{journal}"),
             more: format!("[kafka]\n{partitions}replicas = 1\n{}\n{settings}\n", topics.lines()),
             ..Setup::of(&[HOST])
@@ -50,10 +66,14 @@ impl Route {
 
     /// `count` clicks of all kinds, none of them sent yet.
     pub fn traffic(&self, count: usize, address: Address) -> Arc<Traffic> {
+        self.patterned(Pattern { count, ..Pattern::default() }, address)
+    }
+
+    /// Clicks of all kinds, none of them sent yet.
+    pub fn patterned(&self, pattern: Pattern, address: Address) -> Arc<Traffic> {
         let seed = Random::from_environment().next();
         let protocols = [Protocol::Http1, Protocol::Http2];
         let mailing = Mailing::new(seed, &[HOST.to_owned()], &protocols);
-        let pattern = Pattern { count, ..Pattern::default() };
         Traffic::new(
             (self.node.client(), self.node.mint().clone()),
             mailing,
@@ -160,6 +180,31 @@ impl Topics {
             "events_topic = \"{events}\"\ndomains_topic = \"{domains}\"\naudits_topic = \"{audits}\""
         )
     }
+}
+
+/// Settings of [kafka] by which a broker is reached over TLS, with SCRAM.
+pub fn secure(broker: &Broker) -> String {
+    let password = broker.folder().join("password");
+    fs::write(&password, format!("{PASSWORD}\n")).unwrap();
+    format!(
+        "brokers = [\"{}\"]\nsecurity = \"tls\"\nca = {:?}\nsasl = \"scram-sha-512\"\n\
+         username = \"{USER}\"\npassword_file = {password:?}\n",
+        broker.secure(),
+        broker.ca(),
+    )
+}
+
+/// The frames of a journal whose node does not run which the next process sends, sent before or
+/// not.
+pub fn unsettled(journal: &Path) -> usize {
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+    let directories = journal::directories(&*disk, journal).unwrap();
+    let unsettled = |(id, path): (_, PathBuf)| {
+        let end = journal::end(&*disk, id, &path).unwrap();
+        let cursor = journal::Cursor::open(Arc::clone(&disk), &path, id).unwrap().position();
+        usize::try_from(end.saturating_sub(cursor)).unwrap()
+    };
+    directories.into_iter().map(unsettled).sum()
 }
 
 const PATIENCE: Duration = Duration::from_secs(40);

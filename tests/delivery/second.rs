@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kafka::Broker;
-use crate::node::{CruelDisk, Hangs, Judge, Program, Setup, serve_on};
+use crate::node::{CruelDisk, Hangs, Judge, Pattern, Program, Setup, serve_on};
 use crate::route::{Route, Topics};
+use crate::row::{Lookout, Row};
 
 #[test]
 fn kafka_takes_what_a_hanging_disk_does_not_and_each_event_is_counted_once() {
@@ -84,6 +85,79 @@ fn a_node_that_ends_while_both_fail_tells_each_event_that_it_could_not_record() 
     let verdict = hearing.verdict(&route.node.exceptions());
     assert!(verdict.is_exact(), "{verdict}");
     assert_eq!((verdict.unrecorded, verdict.late, verdict.late_lost), (100, 100, 0), "{verdict}");
+}
+
+#[test]
+fn when_both_are_full_clicks_are_redirected_and_each_is_counted_unrecorded() {
+    let mut broker = Broker::start();
+    let route = route(&broker, "queue = \"1MiB\"");
+    // As many connections as clicks come while one waits.
+    let pattern =
+        Pattern { rate: Some(400.0), connections: 1_000, streams: 2, ..Pattern::default() };
+    let (row, lookout) = (Row::start(&route.node, pattern), Lookout::start(&route.node));
+    route.wait_for("waypost_kafka_acknowledged_total", |count| count > 100.0);
+    broker.kill();
+    let hanging = Hanging::begin(&route);
+    let full = "waypost_events_unrecorded_total{reason=\"queue_full\"}";
+    route.wait_for(full, |count| count > 0.0);
+    let before = route.node.resident();
+    row.go_on(Duration::from_secs(2));
+    let grown = route.node.resident().saturating_sub(before);
+    assert!(grown < 4 << 10, "memory is flat once all is full: {grown} kB more");
+    hanging.end();
+    broker.restart();
+    row.go_on(Duration::from_secs(2));
+    let (judge, speed) = row.told();
+    assert!(speed.longest() < Duration::from_millis(2_100), "{speed}");
+    route.wait_for("waypost_events_in_progress", |count| count == 0.0);
+    route.wait_until_shipped(1);
+    for reason in ["kafka", "kafka_lag", "journal_slow", "journal_queue_full"] {
+        route.wait_for_degraded(reason, false);
+    }
+    let reasons = lookout.end();
+    assert!(reasons.contains("journal_queue_full") && reasons.contains("kafka"), "{reasons:?}");
+    let [received, journalled, direct, unrecorded, 0] = counts(&route) else {
+        panic!("{:?}", counts(&route))
+    };
+    assert_eq!(received, journalled + direct + unrecorded);
+    let values = broker.values(&route.topic);
+    let mut hearing = judge.hearing();
+    values.iter().for_each(|value| hearing.hear(value));
+    let verdict = hearing.verdict(&route.node.exceptions());
+    println!("{verdict} {speed} direct={direct} journalled={journalled}");
+    assert_eq!((verdict.missing, verdict.spurious, verdict.wrong), (0, 0, 0), "{verdict}");
+    assert_eq!((verdict.unrecorded as u64, verdict.ambiguous), (unrecorded, 0), "{verdict}");
+}
+
+#[test]
+fn a_node_that_ends_while_the_journal_is_full_tells_what_kafka_did_not_take() {
+    let mut broker = Broker::start();
+    let mut route = route(&broker, "queue = \"1MiB\"");
+    let pattern =
+        Pattern { rate: Some(400.0), connections: 1_000, streams: 2, ..Pattern::default() };
+    let row = Row::start(&route.node, pattern);
+    route.wait_for("waypost_kafka_acknowledged_total", |count| count > 100.0);
+    broker.kill();
+    let hanging = Hanging::begin(&route);
+    route.wait_for_degraded("journal_queue_full", true);
+    row.go_on(Duration::from_secs(3));
+    let (judge, speed) = row.told();
+    let [.., unrecorded, in_progress] = counts(&route);
+    assert_eq!(unrecorded, 0, "Kafka's queue has room");
+    assert!(route.node.terminate().success(), "{}", route.node.told());
+    // What was durable before is shipped by the next process.
+    hanging.end();
+    broker.restart();
+    route.node.restart();
+    route.wait_until_shipped(1);
+    let values = broker.values(&route.topic);
+    let mut hearing = judge.hearing();
+    values.iter().for_each(|value| hearing.hear(value));
+    let verdict = hearing.verdict(&route.node.exceptions());
+    println!("{verdict} {speed}");
+    assert!(verdict.is_kept() && verdict.late_lost == 0, "{verdict}");
+    // Each was traced; some were on their way to the disk, and are there after all.
+    assert_eq!(route.node.exceptions().unrecorded.len() as u64, in_progress, "{verdict}");
 }
 
 #[test]

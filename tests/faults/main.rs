@@ -9,6 +9,8 @@
 
 mod full;
 mod hang;
+#[allow(dead_code, reason = "other tests use the rest")]
+mod machine;
 mod mount;
 #[path = "../node/mod.rs"]
 mod node;

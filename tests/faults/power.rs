@@ -1,20 +1,11 @@
 //! Power cuts: what was acknowledged is on stable storage, names and all.
-//!
-//! The node's file system lies in an image on a second file system, which lies in an image too.
-//! What the node writes past the system's memory reaches the second one's memory, which plays the
-//! part of a disk's volatile cache: only a sync takes it from there into the outer image. So a
-//! copy of the outer image, taken while the node is stopped, holds what had been synced and
-//! nothing else. The copy counts only if the device under it saw no write meanwhile.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use waypost::clock::{Clock, SystemClock};
-
-use crate::mount::{Mount, folder, run, skipped, text};
+use crate::machine::Machine;
+use crate::mount::skipped;
 use crate::node::{
     CruelDisk, NamesLast, Node, Pattern, Program, Random, Setup, SkipsSync, Verdict, is_long,
     serve_on,
@@ -107,7 +98,7 @@ fn through_cuts(program: Program, count: usize, enough: impl Fn(&Verdict) -> boo
     let machine = Machine::new();
     // The longest wait, so that no answer is given up on as late.
     let journal = "segment = \"1MiB\"\nretention_size = \"1GiB\"\nanswer_within = \"1900ms\"";
-    let within = Some(machine.disk.point().to_owned());
+    let within = Some(machine.point().to_owned());
     let journal = journal.to_owned();
     let mut node = Node::start(&Setup { within, journal, program, ..Setup::of(&[HOST]) });
     let row = Row::start(&node, Pattern { rate: Some(1_000.0), ..Pattern::default() });
@@ -115,7 +106,7 @@ fn through_cuts(program: Program, count: usize, enough: impl Fn(&Verdict) -> boo
     let mut verdicts = Vec::new();
     while verdicts.len() < count {
         row.go_on(Duration::from_micros(20_000 + random.below(150_000) as u64));
-        let verdict = machine.cut(&node, &row);
+        let verdict = cut(&machine, &node, &row);
         println!("cut {}: {verdict}", verdicts.len() + 1);
         let is_enough = enough(&verdict);
         verdicts.push(verdict);
@@ -128,57 +119,16 @@ fn through_cuts(program: Program, count: usize, enough: impl Fn(&Verdict) -> boo
     Some(Cuts { verdicts, uncut: outcome.verdict })
 }
 
-/// A disk with a volatile cache.
-struct Machine {
-    /// Where the node lives. Unmounted first.
-    disk: Mount,
-    /// The cache's stable side.
-    stable: Mount,
-    folder: TempDir,
+/// What the machine would find had it lost power now, once a node has recovered there.
+fn cut(machine: &Machine, node: &Node, row: &Row) -> Verdict {
+    let remains = machine.cut(node, || ());
+    let mut revived = remains.revive(node);
+    assert!(revived.terminate().success(), "{}", revived.told());
+    let judge = row.traffic.judge();
+    let mut hearing = judge.hearing_until(remains.until);
+    revived.each_event(|event| hearing.hear(event));
+    hearing.verdict(&node.exceptions())
 }
 
-impl Machine {
-    fn new() -> Self {
-        let folder = folder();
-        let stable = Mount::ext4(&folder.path().join(IMAGE), 512, &[]);
-        let disk = Mount::ext4(&stable.point().join(IMAGE), 384, &[]);
-        Self { disk, stable, folder }
-    }
-
-    /// What the machine would find had it lost power now, once a node has recovered there.
-    fn cut(&self, node: &Node, row: &Row) -> Verdict {
-        let copy = self.folder.path().join("copy");
-        node.stop();
-        let until = SystemClock.wall();
-        self.copy(&copy);
-        node.resume();
-        let stable = Mount::image(&copy);
-        let disk = Mount::image(&stable.point().join(IMAGE));
-        let mut revived = node.revive(self.disk.point(), disk.point());
-        assert!(revived.terminate().success(), "{}", revived.told());
-        let judge = row.traffic.judge();
-        let mut hearing = judge.hearing_until(until);
-        revived.each_event(|event| hearing.hear(event));
-        let verdict = hearing.verdict(&node.exceptions());
-        drop((judge, revived, disk, stable));
-        fs::remove_file(&copy).unwrap();
-        verdict
-    }
-
-    fn copy(&self, to: &Path) {
-        let image = self.folder.path().join(IMAGE);
-        for _ in 0..ATTEMPTS {
-            let before = self.stable.writes();
-            run("cp", &["--sparse=always", text(&image), text(to)]);
-            if self.stable.writes() == before && before.1 == "0" {
-                return;
-            }
-        }
-        panic!("the disk does not come to rest");
-    }
-}
-
-const IMAGE: &str = "image";
 const CUTS: usize = 20;
 const LONG_ROUNDS: usize = 10;
-const ATTEMPTS: usize = 100;

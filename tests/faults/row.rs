@@ -75,10 +75,8 @@ impl Row {
         judge: impl FnOnce(Judge) -> Judge,
         before: impl FnOnce(),
     ) -> Outcome {
-        self.traffic.stop();
-        self.sending.join().unwrap();
+        let (told, speed) = self.told();
         assert!(node.terminate().success(), "{}", node.told());
-        let (told, speed) = self.traffic.finish();
         before();
         let judge = judge(told);
         let mut hearing = judge.hearing();
@@ -86,6 +84,14 @@ impl Row {
         let verdict = hearing.verdict(&node.exceptions());
         println!("{verdict} {speed}");
         Outcome { verdict, speed }
+    }
+
+    /// Ends the traffic; returns what the clients saw, for those who judge something else than
+    /// the journal.
+    pub(crate) fn told(self) -> (Judge, Speed) {
+        self.traffic.stop();
+        self.sending.join().unwrap();
+        self.traffic.finish()
     }
 
     /// Ends the traffic, waits until the node's ledger has nothing in progress, and compares it

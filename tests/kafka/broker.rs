@@ -1,27 +1,23 @@
 //! One broker, which is its own controller.
 
-use std::fs::{self, OpenOptions};
-use std::net::TcpStream;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::jars::{fast_java, java};
 use super::ports;
+use super::proxy::Proxy;
+use super::server::Server;
 use crate::node::Authority;
 
 /// A broker with a folder and an authority of its own. Killed when dropped.
 pub struct Broker {
+    server: Server,
     folder: TempDir,
     authority: Authority,
     ports: Ports,
-    is_fast: bool,
-    running: Option<Child>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +26,9 @@ struct Ports {
     secure: u16,
     mutual: u16,
     controller: u16,
+    /// The door that is said to be where a proxy is.
+    behind: u16,
+    proxy: u16,
 }
 
 impl Broker {
@@ -44,52 +43,63 @@ impl Broker {
         })
     }
 
-    /// A new broker that is ready. Ports that somebody else took meanwhile are exchanged.
+    /// A new broker that is ready.
     pub fn start() -> Self {
-        Self::begin(false)
+        Self::begin(|server| server, None)
     }
 
-    fn begin(is_fast: bool) -> Self {
+    /// A broker whose code is compiled for speed, for measuring.
+    pub fn start_fast() -> Self {
+        Self::begin(Server::fast, None)
+    }
+
+    /// A broker that also answers through a proxy, and knows that door by the proxy's address.
+    pub fn start_behind(proxy: &Proxy) -> Self {
+        let broker = Self::begin(|server| server, Some(proxy.port()));
+        proxy.lead_to(broker.ports.behind);
+        broker
+    }
+
+    /// Ports that somebody else took meanwhile are exchanged.
+    fn begin(manner: impl Fn(Server) -> Server, proxy: Option<u16>) -> Self {
         for _ in 0..5 {
-            let mut broker = Self::stopped();
-            broker.is_fast = is_fast;
-            if broker.try_start() {
+            let mut broker = Self::stopped(&manner, proxy);
+            broker.server.spawn();
+            if broker.server.is_ready() {
                 return broker;
             }
         }
         panic!("no broker started");
     }
 
-    /// A broker whose code is compiled for speed, for measuring.
-    pub fn start_fast() -> Self {
-        Self::begin(true)
-    }
-
     /// Ends the broker at once, as `kill -9` does.
     pub fn kill(&mut self) {
-        let mut child = self.running.take().expect("the broker runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.server.kill();
     }
 
     /// Stops the broker's clock: connections stay open and nothing is answered.
     pub fn pause(&self) {
-        self.signal(Signal::STOP);
+        self.server.signal(Signal::STOP);
     }
 
     /// Lets a paused broker go on.
     pub fn resume(&self) {
-        self.signal(Signal::CONT);
+        self.server.signal(Signal::CONT);
     }
 
     /// Starts the broker again after [`Broker::kill`], with the same ports and data.
     pub fn restart(&mut self) {
-        assert!(self.try_start(), "{}", self.told());
+        self.server.restart();
     }
 
     /// Where it answers anybody.
     pub fn plain(&self) -> String {
         format!("127.0.0.1:{}", self.ports.plain)
+    }
+
+    /// Where it answers anybody through the proxy.
+    pub fn proxied(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.proxy)
     }
 
     /// Where it answers [`USER`] under TLS.
@@ -117,86 +127,44 @@ impl Broker {
         self.folder.path()
     }
 
-    fn signal(&self, signal: Signal) {
-        let child = self.running.as_ref().expect("the broker runs");
-        kill_process(Pid::from_child(child), signal).unwrap();
-    }
-
-    fn stopped() -> Self {
+    fn stopped(manner: impl Fn(Server) -> Server, proxy: Option<u16>) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let authority = Authority::new();
         authority.file(folder.path());
         let files = authority.issue("localhost", folder.path());
         let (key, chain) = (fs::read(files.key).unwrap(), fs::read(files.chain).unwrap());
         fs::write(folder.path().join("broker.pem"), [key, chain].concat()).unwrap();
-        let free = ports::free(4);
-        let ports = Ports { plain: free[0], secure: free[1], mutual: free[2], controller: free[3] };
-        let broker = Self { folder, authority, ports, is_fast: false, running: None };
-        fs::write(broker.settings(), broker.properties()).unwrap();
+        let free = ports::free(5);
+        let [plain, secure, mutual, controller, behind] = free[..] else { panic!("{free:?}") };
+        let proxy = proxy.unwrap_or(behind);
+        let ports = Ports { plain, secure, mutual, controller, behind, proxy };
+        let file = folder.path().join("server.properties");
+        fs::write(&file, ports.properties(folder.path())).unwrap();
         let scram = |mechanism| format!("{mechanism}=[name={USER},password={PASSWORD}]");
-        let output = java(&[])
-            .args(["kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk"])
-            .args(["--add-scram", &scram("SCRAM-SHA-256"), "--add-scram", &scram("SCRAM-SHA-512")])
-            .arg("-c")
-            .arg(broker.settings())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        broker
+        let scram = ["SCRAM-SHA-256", "SCRAM-SHA-512"].map(scram);
+        let server = Server::format(&file, &[plain, secure, mutual, behind], &scram);
+        Self { server: manner(server), folder, authority, ports }
     }
+}
 
-    /// Starts the process; false when it ends before it answers.
-    fn try_start(&mut self) -> bool {
-        let log = OpenOptions::new().create(true).append(true).open(self.log()).unwrap();
-        let java = if self.is_fast { fast_java } else { java };
-        let child = java(&["-Xms256m", "-Xmx512m"])
-            .arg("kafka.Kafka")
-            .arg(self.settings())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let child = self.running.insert(child);
-        let begun = Instant::now();
-        let answers = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
-        while ![self.ports.plain, self.ports.secure, self.ports.mutual].into_iter().all(answers) {
-            if child.try_wait().unwrap().is_some() || begun.elapsed() > PATIENCE {
-                self.running = None;
-                return false;
-            }
-            sleep(Duration::from_millis(20));
-        }
-        true
-    }
-
-    fn told(&self) -> String {
-        fs::read_to_string(self.log()).unwrap_or_default()
-    }
-
-    fn log(&self) -> PathBuf {
-        self.folder.path().join("broker.log")
-    }
-
-    fn settings(&self) -> PathBuf {
-        self.folder.path().join("server.properties")
-    }
-
-    fn properties(&self) -> String {
-        let Ports { plain, secure, mutual, controller } = self.ports;
-        let folder = self.folder.path().display();
+impl Ports {
+    fn properties(self, folder: &Path) -> String {
+        let Self { plain, secure, mutual, controller, behind, proxy } = self;
+        let folder = folder.display();
         let doors = format!(
-            "PLAIN://127.0.0.1:{plain},SECURE://localhost:{secure},MUTUAL://localhost:{mutual}"
+            "PLAIN://127.0.0.1:{plain},SECURE://localhost:{secure},MUTUAL://localhost:{mutual},\
+             BEHIND://127.0.0.1"
         );
         let module = "org.apache.kafka.common.security";
         format!(
             "process.roles=broker,controller\n\
              node.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners={doors},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners={doors}\n\
+             listeners={doors}:{behind},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners={doors}:{proxy}\n\
              controller.listener.names=CONTROLLER\n\
              inter.broker.listener.name=PLAIN\n\
-             listener.security.protocol.map=PLAIN:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT\n\
+             listener.security.protocol.map=PLAIN:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
              ssl.keystore.type=PEM\n\
              ssl.keystore.location={folder}/broker.pem\n\
              ssl.truststore.type=PEM\n\
@@ -223,17 +191,7 @@ impl Broker {
     }
 }
 
-impl Drop for Broker {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.running.take() {
-            drop(child.kill());
-            drop(child.wait());
-        }
-    }
-}
-
 /// The user that SCRAM and PLAIN know.
 pub const USER: &str = "edge";
 /// Its password.
 pub const PASSWORD: &str = "brokers-secret";
-const PATIENCE: Duration = Duration::from_secs(60);

@@ -2,7 +2,8 @@
 //! topics.
 //!
 //! [`Broker`] is one combined node with four doors: without protection, TLS with SCRAM or PLAIN,
-//! TLS with certificates on both sides. [`Broker::shared`] is for tests that only use topics of
+//! TLS with certificates on both sides, and behind a [`Proxy`]. [`Cluster`] is three brokers with a
+//! controller of their own. [`Broker::shared`] is for tests that only use topics of
 //! their own; a test that stops or starves a broker has one of its own.
 
 #![allow(dead_code, unused_imports, reason = "each test uses the part it needs")]
@@ -11,11 +12,16 @@
 #![allow(unreachable_pub, reason = "a module of tests")]
 
 mod broker;
+mod cluster;
 mod jars;
 mod ports;
+mod proxy;
+mod server;
 mod tools;
 mod topic;
 
 pub use broker::{Broker, PASSWORD, USER};
+pub use cluster::Cluster;
+pub use proxy::{Proxy, Slowness};
 pub use tools::Consumed;
-pub use topic::{Record, read};
+pub use topic::{Follower, Record, read};

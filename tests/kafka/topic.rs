@@ -1,5 +1,8 @@
 //! Topics: made, read from the beginning, deleted.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
@@ -10,6 +13,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::broker::Broker;
+use crate::node::poll;
 
 /// A record as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,17 +29,12 @@ pub struct Record {
 impl Broker {
     /// Makes a topic with settings of its own.
     pub fn create_topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
-        for (key, value) in settings {
-            topic = topic.set(key, value);
-        }
-        let made = wait_for(self.admin().create_topics(&[topic], &options())).unwrap();
-        assert!(made.iter().all(Result::is_ok), "{made:?}");
+        create(&self.plain(), name, partitions, TopicReplication::Fixed(1), settings);
     }
 
     /// Deletes a topic.
     pub fn delete_topic(&self, name: &str) {
-        let deleted = wait_for(self.admin().delete_topics(&[name], &options())).unwrap();
+        let deleted = wait_for(admin(&self.plain()).delete_topics(&[name], &options())).unwrap();
         assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
     }
 
@@ -54,9 +53,65 @@ impl Broker {
     pub fn values(&self, topic: &str) -> Vec<String> {
         self.records(topic).into_iter().map(|record| record.value).collect()
     }
+}
 
-    fn admin(&self) -> AdminClient<DefaultClientContext> {
-        client(&self.plain()).create().unwrap()
+/// Makes a topic on a cluster.
+pub(super) fn create(
+    bootstrap: &str,
+    name: &str,
+    partitions: i32,
+    replicas: TopicReplication<'_>,
+    settings: &[(&str, &str)],
+) {
+    let mut topic = NewTopic::new(name, partitions, replicas);
+    for (key, value) in settings {
+        topic = topic.set(key, value);
+    }
+    let made = wait_for(admin(bootstrap).create_topics(&[topic], &options())).unwrap();
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
+}
+
+/// The broker that leads a partition; less than zero when none does.
+pub(super) fn leader(bootstrap: &str, topic: &str, partition: i32) -> i32 {
+    let metadata = consumer(bootstrap).fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let mut partitions = metadata.topics()[0].partitions().iter();
+    partitions.find(|found| found.id() == partition).map_or(-1, |found| found.leader())
+}
+
+/// Reads a topic all the while, from its beginning.
+pub struct Follower {
+    over: Arc<AtomicBool>,
+    reading: JoinHandle<Vec<Record>>,
+}
+
+impl Follower {
+    /// Begins to read partitions that are there.
+    pub fn start(bootstrap: &str, topic: &str, partitions: i32) -> Self {
+        let consumer = consumer(bootstrap);
+        let mut assignment = TopicPartitionList::new();
+        for partition in 0..partitions {
+            assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        }
+        consumer.assign(&assignment).unwrap();
+        let over = Arc::<AtomicBool>::default();
+        let is_over = Arc::clone(&over);
+        let reading = thread::spawn(move || {
+            let mut records = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                // An error is that of a topic that is gone; what was read stays read.
+                if let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) {
+                    records.push(record(&message));
+                }
+            }
+            records
+        });
+        Self { over, reading }
+    }
+
+    /// Ends; returns all that was read.
+    pub fn end(self) -> Vec<Record> {
+        self.over.store(true, Ordering::Relaxed);
+        self.reading.join().unwrap()
     }
 }
 
@@ -68,7 +123,10 @@ pub fn read(bootstrap: &str, topic: &str) -> Vec<Record> {
     let mut assignment = TopicPartitionList::new();
     let mut left = Vec::new();
     for partition in 0..i32::try_from(partitions).unwrap() {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
+        // A broker that has just come back may not lead yet.
+        let (low, high) = poll("a partition tells its bounds", || {
+            consumer.fetch_watermarks(topic, partition, PATIENCE).ok()
+        });
         if high > low {
             assignment.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
             left.push((partition, high));
@@ -87,6 +145,10 @@ pub fn read(bootstrap: &str, topic: &str) -> Vec<Record> {
     }
     records.sort_by_key(|record| (record.partition, record.offset));
     records
+}
+
+fn admin(bootstrap: &str) -> AdminClient<DefaultClientContext> {
+    client(bootstrap).create().unwrap()
 }
 
 fn consumer(bootstrap: &str) -> BaseConsumer {
