@@ -11,14 +11,15 @@
 //! a hundred thousand visits to names that are not ours cost a hundred thousand look-ups in a
 //! table. A registrable domain whose guard tripped takes one entry for all its names.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
 use super::guard::{Bucket, Buckets, Rate};
 use super::look::{registrable, sibling};
+use super::refusals::{Refusals, Waits};
 use super::{Admission, Config, Finding, Sight};
+use crate::clock::Timestamp;
 use crate::hostname::Hostname;
 
 /// The proof that a name was let in: the only way to a certificate for it.
@@ -79,6 +80,30 @@ pub enum Refusal {
     Wildcard,
 }
 
+impl Refusal {
+    /// Its name in metrics and in what is kept.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Cap => "cap",
+            Self::Depth => "depth",
+            Self::Failed => "failed",
+            Self::Budget => "budget",
+            Self::NotPointed => "not_pointed",
+            Self::Removed => "removed",
+            Self::Unlisted => "unlisted",
+            Self::Wildcard => "wildcard",
+        }
+    }
+
+    /// The one of that name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = [Self::Busy, Self::Cap, Self::Depth, Self::Failed, Self::Budget];
+        let rest = [Self::NotPointed, Self::Removed, Self::Unlisted, Self::Wildcard];
+        all.into_iter().chain(rest).find(|why| why.name() == name)
+    }
+}
+
 /// What a first glance says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Glance {
@@ -113,20 +138,9 @@ pub enum Ruling {
 #[derive(Debug)]
 pub struct Gate {
     config: Config,
-    refused: HashMap<Box<str>, Refused>,
-    /// Registrable domains whose guard tripped, and until when.
-    tripped: HashMap<Box<str>, (Refusal, Instant)>,
+    refusals: Refusals,
     questions: Buckets,
     all_questions: Bucket,
-    /// When what is over may be looked for again: each time costs a walk.
-    prune_at: Instant,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Refused {
-    why: Refusal,
-    until: Instant,
-    wait: Duration,
 }
 
 impl Gate {
@@ -136,26 +150,17 @@ impl Gate {
         let rate = Rate { capacity: config.questions_per_domain, every };
         let questions = Buckets::new(rate, config.refusals);
         Self {
-            refused: HashMap::new(),
-            tripped: HashMap::new(),
+            refusals: Refusals::new(config.refusals, now),
             questions,
             all_questions: Bucket::full(now),
-            prune_at: now,
             config,
         }
     }
 
     /// Looks whether a name was refused a while ago.
     pub fn glance(&self, name: &Hostname, now: Instant) -> Glance {
-        if let Some((why, until)) = self.tripped.get(registrable(name).0)
-            && now < *until
-        {
-            return Glance::Refused(*why);
-        }
-        match self.refused.get(name.as_str()) {
-            Some(refused) if now < refused.until => Glance::Refused(refused.why),
-            _ => Glance::Unclear,
-        }
+        let refused = self.refusals.find(name.as_str(), registrable(name).0, now);
+        refused.map_or(Glance::Unclear, Glance::Refused)
     }
 
     /// Rules on a name by what the register knows of it.
@@ -172,7 +177,7 @@ impl Gate {
             // A listed name may have been pointed since it was last looked at.
             (Known::Listed, _) | (Known::Unknown, Admission::Cname) => {}
         }
-        let is_again = self.refused.contains_key(name.as_str());
+        let is_again = self.refusals.knows(name.as_str());
         let most = if is_again { LOOK_AGAIN } else { LOOK };
         if self.draw_questions(name, most, now) {
             Ruling::Look { is_again }
@@ -219,7 +224,7 @@ impl Gate {
 
     /// Lets a name in whose budgets were taken from.
     pub fn admit(&mut self, name: &Hostname) -> Permit {
-        self.refused.remove(name.as_str());
+        self.refusals.forget(name.as_str());
         Permit { name: name.clone() }
     }
 
@@ -235,25 +240,25 @@ impl Gate {
     /// Forgets that a name, and its registrable domain, were ever refused.
     pub fn forget(&mut self, name: &Hostname) {
         let domain = registrable(name).0;
-        self.refused.remove(name.as_str());
-        self.tripped.remove(domain);
+        self.refusals.forget(name.as_str());
+        self.refusals.forget_all(domain);
         self.questions.fill(domain);
     }
 
     /// How many refusals are remembered.
     pub fn remembered(&self) -> usize {
-        self.refused.len() + self.tripped.len() + self.questions.len()
+        self.refusals.len() + self.questions.len()
     }
 
-    /// Forgets what is over, when there is no room and not too often.
-    fn prune(&mut self, now: Instant) {
-        let limit = self.config.refusals;
-        if self.refused.len().max(self.tripped.len()) < limit || now < self.prune_at {
-            return;
-        }
-        self.prune_at = now + PRUNE_EVERY;
-        self.refused.retain(|_, refused| now < refused.until);
-        self.tripped.retain(|_, (_, until)| now < *until);
+    /// What is refused, as text for the next process; `None` when it is what it was at the last
+    /// call.
+    pub fn changed_refusals(&mut self, now: Instant, wall: Timestamp) -> Option<String> {
+        self.refusals.changed(now, wall)
+    }
+
+    /// Takes in what the process before this one refused.
+    pub fn restore_refusals(&mut self, text: &str, now: Instant, wall: Timestamp) {
+        self.refusals.restore(text, self.config.refusal_longest, now, wall);
     }
 
     /// Takes questions, for the registrable domain and for all.
@@ -280,38 +285,19 @@ impl Gate {
     }
 
     fn refuse(&mut self, name: &Hostname, why: Refusal, now: Instant) -> Ruling {
-        self.prune(now);
-        let config = &self.config;
-        let wait = match self.refused.get(name.as_str()) {
-            // A failure says nothing of the name, so it does not become rarer to ask.
-            Some(_) if why == Refusal::Failed => config.refusal_first,
-            Some(refused) => (refused.wait * 2).min(config.refusal_longest),
-            None => config.refusal_first,
-        };
-        // Full: this one is looked at again when it comes again, at the usual rate.
-        if self.refused.len() >= config.refusals && !self.refused.contains_key(name.as_str()) {
-            return Ruling::Refused(why);
-        }
-        let refused = Refused { why, until: now + wait, wait };
-        self.refused.insert(name.as_str().into(), refused);
+        let Config { refusal_first: first, refusal_longest: longest, .. } = self.config;
+        self.refusals.refuse(name.as_str(), why, Waits { first, longest }, now);
         Ruling::Refused(why)
     }
 
     fn trip(&mut self, name: &Hostname, why: Refusal, now: Instant) -> Ruling {
-        self.prune(now);
-        let domain = registrable(name).0;
-        if self.tripped.len() < self.config.refusals {
-            let until = now + self.config.refusal_longest;
-            self.tripped.insert(domain.into(), (why, until));
-        }
-        // One entry for all its names.
-        self.refused.remove(name.as_str());
+        self.refusals.prune(now);
+        let until = now + self.config.refusal_longest;
+        self.refusals.refuse_all(name.as_str(), registrable(name).0, why, until);
         Ruling::Refused(why)
     }
 }
 
-/// Between two walks over all that is remembered.
-const PRUNE_EVERY: Duration = Duration::from_secs(1);
 /// Questions that a look takes at most, asked of a resolver: the CNAME, and addresses of two kinds.
 const LOOK: u32 = 3;
 /// The same at the zone's own servers, of which there are a few.

@@ -57,18 +57,7 @@ impl Measures {
     }
 
     pub(super) fn visited(&self, result: Result<(), Refusal>) {
-        let result = match result {
-            Ok(()) => "admitted",
-            Err(Refusal::Busy) => "busy",
-            Err(Refusal::Cap) => "cap",
-            Err(Refusal::Depth) => "depth",
-            Err(Refusal::Failed) => "failed",
-            Err(Refusal::Budget) => "budget",
-            Err(Refusal::NotPointed) => "not_pointed",
-            Err(Refusal::Removed) => "removed",
-            Err(Refusal::Unlisted) => "unlisted",
-            Err(Refusal::Wildcard) => "wildcard",
-        };
+        let result = result.map_or_else(Refusal::name, |()| "admitted");
         self.visits.get_or_create(&Visited { result }).inc();
     }
 

@@ -38,6 +38,7 @@ mod page;
 mod poller;
 mod porter;
 mod reason;
+mod refusals;
 mod register;
 mod sight;
 mod state;

@@ -103,6 +103,19 @@ impl Porter {
         self.gate().forget(name);
     }
 
+    /// What is refused now, as text for the next process; `None` when it is what it was at the last
+    /// call.
+    pub fn changed_refusals(&self) -> Option<String> {
+        let (now, wall) = (self.inner.clock.now(), self.inner.clock.wall());
+        self.gate().changed_refusals(now, wall)
+    }
+
+    /// Takes in what the process before this one refused.
+    pub fn restore_refusals(&self, text: &str) {
+        let (now, wall) = (self.inner.clock.now(), self.inner.clock.wall());
+        self.gate().restore_refusals(text, now, wall);
+    }
+
     /// The register.
     pub fn register(&self) -> &Register {
         &self.inner.register

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::build::{Parts, ServeError};
 use super::node::World;
-use super::transitions;
+use super::{refusals, transitions};
 use crate::config::Settings;
 use crate::disk::{Disk, Reading};
 use crate::dns::{Lookup, Resolver};
@@ -61,10 +61,17 @@ impl Hostnames {
     }
 
     /// Begins to bring events into the journal and names out of files.
-    pub(super) fn work(&self, settings: &Settings, world: &World, intake: &Intake, drain: &Drain) {
+    pub(super) async fn work(
+        &self,
+        settings: &Settings,
+        world: &World,
+        intake: &Intake,
+        drain: &Drain,
+    ) {
         let register = self.porter.register();
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
         transitions::follow(register, store, intake, drain);
+        refusals::keep(&self.porter, world, &settings.node.data, drain).await;
         if settings.domains.files.is_empty() {
             return;
         }

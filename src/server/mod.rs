@@ -12,6 +12,7 @@ mod node;
 mod opening;
 mod reactors;
 mod readers;
+mod refusals;
 mod shipping;
 mod transitions;
 

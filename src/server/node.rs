@@ -150,7 +150,7 @@ impl Node {
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
         node.watch_journal(&world, within);
-        hostnames.work(settings, &world, &node.intake, drain);
+        hostnames.work(settings, &world, &node.intake, drain).await;
         let direct = kafka.as_ref().map(Kafka::direct);
         let appenders =
             reactors::start(&door, sockets, &node, direct, grace).map_err(ServeError::Thread)?;
