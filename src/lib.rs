@@ -40,6 +40,7 @@
 //! thread.
 
 pub mod admin;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
