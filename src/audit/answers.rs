@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 
-use super::{name, Published};
+use super::{Published, name};
 
 /// What can be asked of DNS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,7 +67,9 @@ pub struct Answers(HashMap<Question, Answer>);
 pub(super) enum Found<'a, T> {
     Some(&'a [T]),
     /// The name does not exist, or has no such record.
-    Nothing { exists: bool },
+    Nothing {
+        exists: bool,
+    },
     Failed(&'a str),
 }
 

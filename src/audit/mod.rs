@@ -9,7 +9,12 @@
 //! A time-out is [`Severity::Unknown`], never an absence.
 
 mod answers;
+pub mod bimi;
+pub mod caa;
+pub mod dkim;
+pub mod dmarc;
 mod finding;
+mod mailbox;
 mod name;
 mod piece;
 mod published;
@@ -17,6 +22,7 @@ mod rules;
 pub mod sender_id;
 mod span;
 pub mod spf;
+mod tags;
 
 pub use answers::{Answer, Answers, Kind, Question, Unanswered};
 pub use finding::{Finding, Severity, Who};

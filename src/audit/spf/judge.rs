@@ -31,7 +31,8 @@ pub(super) fn impostor(text: &str) -> Option<Finding> {
     let bare = text.trim_start_matches(|c: char| c.is_whitespace() || "\"'\u{201c}".contains(c));
     let lower: String =
         bare.chars().take(12).filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase();
-    let is_like = lower.starts_with("v=spf") || lower.starts_with("spf1") || lower.starts_with("spf2");
+    let is_like =
+        lower.starts_with("v=spf") || lower.starts_with("spf1") || lower.starts_with("spf2");
     if is_record(text) || !is_like {
         return None;
     }
@@ -44,9 +45,10 @@ pub(super) fn impostor(text: &str) -> Option<Finding> {
         return Some(finding.publish(text.trim_start()));
     }
     let start = text.find(first).unwrap_or_default();
-    let finding = Finding::weak(&spf::S03, format!("\"{first}\" is not the version of an SPF record"))
-        .at(Span { start, end: start + first.len() })
-        .expected("v=spf1, then a space or nothing");
+    let finding =
+        Finding::weak(&spf::S03, format!("\"{first}\" is not the version of an SPF record"))
+            .at(Span { start, end: start + first.len() })
+            .expected("v=spf1, then a space or nothing");
     Some(finding)
 }
 
@@ -92,7 +94,8 @@ fn all(record: &Record, findings: &mut Vec<Finding>) {
                 .expected("-all or ~all"),
         ),
         Some((term, Qualifier::Fail)) => {
-            findings.push(Finding::note(&spf::S15, "a hard fail for all other senders").at(term.span));
+            findings
+                .push(Finding::note(&spf::S15, "a hard fail for all other senders").at(term.span));
         }
         Some((_, Qualifier::SoftFail)) => {}
         None if record.redirect().is_none() => findings.push(
@@ -130,9 +133,12 @@ pub(super) fn wide(term: &Term, findings: &mut Vec<Finding>) {
     };
     if let Some((prefix, family)) = width.filter(|_| directive.qualifier == Qualifier::Pass) {
         findings.push(
-            Finding::error(&spf::S13, format!("an {family} network of prefix length {prefix} may send"))
-                .at(term.span)
-                .expected("the networks of the senders alone"),
+            Finding::error(
+                &spf::S13,
+                format!("an {family} network of prefix length {prefix} may send"),
+            )
+            .at(term.span)
+            .expected("the networks of the senders alone"),
         );
     }
 }

@@ -84,9 +84,9 @@ impl Lexer {
             "all" => self.all(word, argument),
             "include" => self.needs_domain(word, argument, "include").map(Mechanism::Include),
             "exists" => self.needs_domain(word, argument, "exists").map(Mechanism::Exists),
-            "a" => self
-                .addresses(argument)
-                .map(|(domain, prefixes)| Mechanism::A { domain, prefixes }),
+            "a" => {
+                self.addresses(argument).map(|(domain, prefixes)| Mechanism::A { domain, prefixes })
+            }
             "mx" => self
                 .addresses(argument)
                 .map(|(domain, prefixes)| Mechanism::Mx { domain, prefixes }),
@@ -140,10 +140,7 @@ impl Lexer {
     }
 
     /// What `a` and `mx` take: an optional domain, then optional prefix lengths.
-    fn addresses(
-        &mut self,
-        argument: Piece<'_>,
-    ) -> Option<(Option<super::DomainSpec>, Prefixes)> {
+    fn addresses(&mut self, argument: Piece<'_>) -> Option<(Option<super::DomainSpec>, Prefixes)> {
         let (before, ip4, ip6) = prefixes(argument);
         let known = self.faults.len();
         let domain = match before.text().as_bytes().first() {

@@ -99,9 +99,7 @@ impl<'a> Pass<'a> {
         }
         match source.record.redirect().filter(|_| source.record.all().is_none()) {
             Some((term, spec)) => self.redirect(&source, term, spec, depth),
-            None => {
-                Ok(Decided::new(Verdict::Neutral, format!("no term of {domain} matches")))
-            }
+            None => Ok(Decided::new(Verdict::Neutral, format!("no term of {domain} matches"))),
         }
     }
 
@@ -218,12 +216,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Counts a term, and tells of it.
-    fn begin(
-        &mut self,
-        source: &Source,
-        term: &Term,
-        depth: usize,
-    ) -> Result<Option<usize>, Stop> {
+    fn begin(&mut self, source: &Source, term: &Term, depth: usize) -> Result<Option<usize>, Stop> {
         let cost = usize::from(term.kind.is_lookup());
         self.is_void = false;
         if self.lookups + cost > LOOKUPS {

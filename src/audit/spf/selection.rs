@@ -31,13 +31,11 @@ impl Selection {
 /// Selects among all TXT records of a name.
 pub fn select(texts: &[Published]) -> Selection {
     let is_ours = |text: &&Published| is_record(text.text());
-    let records: Vec<_> =
-        texts.iter().filter(is_ours).map(|text| text.text().to_owned()).collect();
+    let records: Vec<_> = texts.iter().filter(is_ours).map(|text| text.text().to_owned()).collect();
     let mut findings = Vec::new();
     match records.len() {
-        0 => findings.push(
-            Finding::error(&spf::S01, "no SPF record").expected("one TXT record v=spf1 …"),
-        ),
+        0 => findings
+            .push(Finding::error(&spf::S01, "no SPF record").expected("one TXT record v=spf1 …")),
         1 => {}
         count => findings.push(
             Finding::error(&spf::S01, format!("{count} SPF records"))

@@ -142,7 +142,8 @@ impl Walk<'_> {
         self.tell(invalid(way, "there is none", at));
         let exists = !matches!(self.answers.texts(target), Ok(Found::Nothing { exists: false }));
         if !exists {
-            let found = format!("{target} does not exist: whoever registers it decides who may send");
+            let found =
+                format!("{target} does not exist: whoever registers it decides who may send");
             self.tell(Finding::weak(&spf::S25, found).at(at).expected("no such term"));
         }
     }
@@ -246,7 +247,8 @@ impl Walk<'_> {
 /// What the whole tree costs.
 fn limits(survey: &mut Survey) {
     let mut tell = |rule: &'static Rule, is_error: bool, found: String, expected: String| {
-        let finding = if is_error { Finding::error(rule, found) } else { Finding::weak(rule, found) };
+        let finding =
+            if is_error { Finding::error(rule, found) } else { Finding::weak(rule, found) };
         survey.findings.push(finding.expected(expected));
     };
     let lookups = survey.lookups;
