@@ -22,6 +22,7 @@ mod rules;
 pub mod sender_id;
 mod span;
 pub mod spf;
+pub mod svg;
 mod tags;
 
 pub use answers::{Answer, Answers, Kind, Question, Unanswered};
