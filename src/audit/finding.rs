@@ -1,5 +1,6 @@
 //! What an audit tells: one fault, or one thing worth knowing.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -93,6 +94,11 @@ impl Finding {
         self
     }
 
+    /// Whether it is an error, which decides the exit code of commands.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// Who has to act: nobody on a note, or while nothing is known.
     pub fn who(&self) -> Who {
         match self.severity {
@@ -115,6 +121,17 @@ impl Finding {
             "at": self.at.map(|span| json!({ "start": span.start, "end": span.end })),
         })
     }
+}
+
+/// Puts findings into the order in which they are told: the worst first, then by place.
+pub fn worst_first(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| (Reverse(finding.severity), finding.at, finding.rule.id));
+}
+
+/// The word for the worst of the findings, `clean` without any.
+pub fn status(findings: &[Finding]) -> String {
+    let worst = findings.iter().map(|finding| finding.severity).max();
+    worst.map_or_else(|| "clean".to_owned(), |worst| worst.to_string())
 }
 
 impl fmt::Display for Severity {

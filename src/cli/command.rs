@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use super::audit::AuditArgs;
 use super::check::CheckArgs;
 use super::dev::DevArgs;
 use super::journal::JournalArgs;
@@ -38,6 +39,8 @@ enum Command {
     Link(Box<LinkArgs>),
     /// Read the journal of events.
     Journal(JournalArgs),
+    /// Judge the records of mail authentication.
+    Audit(AuditArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
         Command::Journal(journal) => ended(journal.run(&disk)),
+        Command::Audit(audit) => ended(audit.run(&disk)),
     }
 }
 

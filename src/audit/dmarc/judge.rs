@@ -18,7 +18,7 @@ pub fn judge(published: &Published) -> (Option<PolicyRecord>, Vec<Finding>) {
         clean != text && examine(clean).1.iter().all(|found| found.severity != Severity::Error)
     };
     if let Some(clean) = clean.filter(is_better) {
-        for finding in findings.iter_mut().filter(|found| found.severity == Severity::Error) {
+        for finding in findings.iter_mut().filter(|found| found.is_error()) {
             finding.record = Some(clean.clone());
         }
     }

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{DomainSpec, Fault};
+use serde_json::{Value, json};
+
+use super::{DomainSpec, Fault, is_record};
 use crate::audit::Span;
 
 /// A record that was read.
@@ -152,6 +154,27 @@ impl Record {
         self.terms.iter().find_map(|term| match &term.kind {
             TermKind::Explanation(domain) => Some(domain),
             _ => None,
+        })
+    }
+}
+
+impl Record {
+    /// What is in force, as `--json` prints it; `text` is what the record was read from.
+    pub fn json(&self, text: &str) -> Value {
+        let term = |term: &Term| {
+            let qualifier = match &term.kind {
+                TermKind::Directive(directive) => Some(directive.qualifier.to_string()),
+                _ => None,
+            };
+            json!({
+                "term": term.span.of(text),
+                "qualifier": qualifier,
+                "lookup": term.kind.is_lookup(),
+            })
+        };
+        json!({
+            "valid": is_record(text) && self.faults.is_empty(),
+            "terms": self.terms.iter().map(term).collect::<Vec<_>>(),
         })
     }
 }
