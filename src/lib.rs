@@ -45,6 +45,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod disk;
+pub mod dns;
 pub mod drain;
 pub mod edge;
 pub mod event;
