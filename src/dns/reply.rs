@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::{Name, Record};
+use super::{Data, Name, Record};
 
 /// What somebody vouched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Reply {
 
     /// The data of the records, sorted: what two servers must agree on, whatever the order and
     /// age of what they hold.
-    fn agreed(&self) -> (u8, Vec<&super::Data>, &[Name]) {
+    fn agreed(&self) -> (u8, Vec<&Data>, &[Name]) {
         let rank = match self.answer {
             Answer::Found(_) => 0,
             Answer::NoData => 1,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
@@ -221,7 +221,7 @@ impl Inner {
     async fn pause(&self, server: SocketAddr) -> Result<(), Failure> {
         let patience = self.config.timeout * 2;
         let wait = {
-            let mut pace = self.pace.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
             pace.reserve(server.ip(), self.clock.now(), patience)
         };
         match wait {

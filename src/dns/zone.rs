@@ -25,7 +25,14 @@ pub(super) async fn ask(resolver: &Resolver, question: &Question) -> Result<Zone
 /// has NS records of its own. An absence tells the zone that it was looked up in, which spares
 /// the names between.
 async fn cut(resolver: &Resolver, name: &Name) -> Result<(Name, Vec<Name>), Failure> {
-    let mut next = Some(name.clone());
+    // Whether it is an alias is asked first: for other records a resolver would follow it, into a
+    // circle perhaps. An alias begins no zone (RFC 1034 §3.6.2).
+    let reply = resolver.ask(&Question::new(name, Kind::Cname)).await?;
+    let mut next = match (&reply.answer, reply.zone) {
+        (Answer::Found(_), _) => name.parent(),
+        (_, Some(zone)) if name.is_within(&zone) => Some(zone),
+        _ => Some(name.clone()),
+    };
     while let Some(at) = next {
         let reply = resolver.ask(&Question::new(&at, Kind::Ns)).await?;
         // Behind an alias the records are of another name.
