@@ -1,15 +1,15 @@
 //! waypost: the public HTTPS edge for tracked links. It **answers** (TLS for any customer
 //! hostname, a redirect, a pixel) and **records** (every event on stable storage before the
-//! answer).
+//! answer). It **audits**: it judges what a domain publishes about its mail.
 //!
 //! # The house
 //!
 //! ```text
 //! floor 5  main → cli → server → config     the roof: each knows those to its right, and all below
 //! floor 4  edge        admin                doors: the public one, the operator's one
-//! floor 3                                   workers
+//! floor 3  audit                            workers
 //! floor 2  tls                              holdings: certificates
-//! floor 1  token  event  journal  store     instruments: know only the ground
+//! floor 1  token  event  journal  dns  store     instruments: know only the ground
 //! floor 0  hostname  clock  disk  metrics  drain     ground: std and almost nothing else
 //! ```
 //!
@@ -20,6 +20,13 @@
 //! [`event`]; [`tls`] does not know who may ask for a certificate; each part owns its validated
 //! `Config` and only [`config`] knows TOML; the outside world stands behind the traits
 //! [`clock::Clock`] and [`disk::Disk`], whose cruel implementations live in the tests.
+//!
+//! # Judging a domain
+//!
+//! What [`audit`] makes of a domain is a function of what DNS has answered so far: it returns a
+//! judgement, or the questions that have to be asked first. [`audit::Asker`] asks them, all of one
+//! round together, and begins again. So no judgement waits, each can be tried on a zone that is
+//! a text in a test, and the same code reads a record before it is published.
 //!
 //! # The walk of one click
 //!

@@ -5,56 +5,31 @@
 //! judgement never waits, and questions that do not depend on each other are asked together.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::net::IpAddr;
 
-use super::{Published, name};
+use super::Published;
+use crate::dns::{self, Data, Failure, Kind, Name, Question, Reply};
 
-/// What can be asked of DNS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Question {
-    /// The name, in lower case and without the root's dot. Its labels are what stands between
-    /// the dots, whatever characters that is: nothing is escaped.
-    pub name: String,
-    /// The type of record.
-    pub kind: Kind,
-}
-
-/// A type of record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// IPv4 addresses.
-    A,
-    /// IPv6 addresses.
-    Aaaa,
-    /// Mail exchangers.
-    Mx,
-    /// Names of an address.
-    Ptr,
-    /// Texts.
-    Txt,
-}
-
-/// What DNS answered to one question.
+/// What DNS answered to one question, as records are read here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// Addresses, to [`Kind::A`] or [`Kind::Aaaa`]; at least one.
     Addresses(Vec<IpAddr>),
-    /// Mail exchangers with their preference, in the order of preference; at least one.
-    Exchanges(Vec<(u16, String)>),
+    /// Mail exchangers, the preferred first; at least one.
+    Exchanges(Vec<Name>),
     /// Names of an address; at least one.
-    Names(Vec<String>),
+    Names(Vec<Name>),
     /// Texts; at least one.
     Texts(Vec<Published>),
     /// The name exists, without such a record.
     NoData,
-    /// The name does not exist (NXDOMAIN), and none below it.
+    /// The name does not exist, and none below it (NXDOMAIN).
     NoName,
-    /// There is no answer: a time-out, SERVFAIL or another error, as it is to be told.
-    Failed(String),
+    /// There is no answer, and nothing is known.
+    Failed(Failure),
 }
 
-/// A judgement needs these questions answered first.
+/// A judgement needs these questions answered first. There is at least one, and none twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered(pub Vec<Question>);
 
@@ -70,13 +45,46 @@ pub(super) enum Found<'a, T> {
     Nothing {
         exists: bool,
     },
-    Failed(&'a str),
+    Failed(Failure),
 }
 
-impl Question {
-    /// A question for a name in any case, with or without the root's dot.
-    pub fn new(name: &str, kind: Kind) -> Self {
-        Self { name: name::normal(name), kind }
+impl Answer {
+    /// What a reply says, or a failure, to a question for `kind`.
+    pub fn of(kind: Kind, result: Result<Reply, Failure>) -> Self {
+        match result {
+            Err(failure) => Self::Failed(failure),
+            Ok(reply) => match reply.answer {
+                dns::Answer::NoName => Self::NoName,
+                dns::Answer::NoData | dns::Answer::Elsewhere => Self::NoData,
+                dns::Answer::Found(records) => {
+                    Self::of_data(kind, records.into_iter().map(|record| record.data))
+                }
+            },
+        }
+    }
+
+    fn of_data(kind: Kind, data: impl Iterator<Item = Data>) -> Self {
+        match kind {
+            Kind::A | Kind::Aaaa => Self::Addresses(data.filter_map(address).collect()),
+            Kind::Mx => {
+                let mut exchanges: Vec<_> = data.filter_map(exchange).collect();
+                // Stable: among equals the order is the server's.
+                exchanges.sort_by_key(|(preference, _)| *preference);
+                Self::Exchanges(exchanges.into_iter().map(|(_, host)| host).collect())
+            }
+            Kind::Ptr => Self::Names(data.filter_map(name).collect()),
+            Kind::Txt => Self::Texts(data.filter_map(text).collect()),
+            _ => Self::NoData,
+        }
+    }
+}
+
+impl Unanswered {
+    /// The questions that are needed, each once.
+    pub(super) fn new(mut questions: Vec<Question>) -> Self {
+        let mut seen = std::collections::HashSet::new();
+        questions.retain(|question| seen.insert(question.clone()));
+        Self(questions)
     }
 }
 
@@ -91,6 +99,11 @@ impl Answers {
         self.0.insert(question, answer);
     }
 
+    /// The answer to a question, when there is one.
+    pub fn of(&self, question: &Question) -> Option<&Answer> {
+        self.0.get(question)
+    }
+
     /// How many questions have been answered.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -101,12 +114,6 @@ impl Answers {
         self.0.is_empty()
     }
 
-    /// The answer to a question, when there is one.
-    pub fn of(&self, question: &Question) -> Option<&Answer> {
-        self.0.get(question)
-    }
-
-    /// Whether the name exists, as far as an answer of type `kind` tells.
     pub(super) fn texts(&self, name: &str) -> Result<Found<'_, Published>, Unanswered> {
         self.found(name, Kind::Txt, |answer| match answer {
             Answer::Texts(texts) => Some(texts),
@@ -125,25 +132,28 @@ impl Answers {
         })
     }
 
-    pub(super) fn exchanges(&self, name: &str) -> Result<Found<'_, (u16, String)>, Unanswered> {
+    pub(super) fn exchanges(&self, name: &str) -> Result<Found<'_, Name>, Unanswered> {
         self.found(name, Kind::Mx, |answer| match answer {
             Answer::Exchanges(exchanges) => Some(exchanges),
             _ => None,
         })
     }
 
-    pub(super) fn names(&self, name: &str) -> Result<Found<'_, String>, Unanswered> {
-        self.found(name, Kind::Ptr, |answer| match answer {
+    pub(super) fn names(&self, address: IpAddr) -> Result<Found<'_, Name>, Unanswered> {
+        self.found(Name::reverse(address).as_str(), Kind::Ptr, |answer| match answer {
             Answer::Names(names) => Some(names),
             _ => None,
         })
     }
 
-    /// Those of the questions that have no answer yet, when there are any.
-    pub(super) fn need(&self, questions: Vec<Question>) -> Result<(), Unanswered> {
+    /// Whether all of the questions have an answer; those that have none are needed.
+    pub(super) fn need(
+        &self,
+        questions: impl IntoIterator<Item = Question>,
+    ) -> Result<(), Unanswered> {
         let missing: Vec<_> =
             questions.into_iter().filter(|question| !self.0.contains_key(question)).collect();
-        if missing.is_empty() { Ok(()) } else { Err(Unanswered(missing)) }
+        if missing.is_empty() { Ok(()) } else { Err(Unanswered::new(missing)) }
     }
 
     fn found<'a, T>(
@@ -152,11 +162,13 @@ impl Answers {
         kind: Kind,
         content: impl FnOnce(&'a Answer) -> Option<&'a Vec<T>>,
     ) -> Result<Found<'a, T>, Unanswered> {
-        let question = Question::new(name, kind);
+        // What cannot be asked does not exist.
+        let Ok(name) = Name::parse(name) else { return Ok(Found::Nothing { exists: false }) };
+        let question = Question { name, kind };
         let Some(answer) = self.0.get(&question) else { return Err(Unanswered(vec![question])) };
         Ok(match answer {
             Answer::NoName => Found::Nothing { exists: false },
-            Answer::Failed(why) => Found::Failed(why),
+            Answer::Failed(failure) => Found::Failed(*failure),
             answer => match content(answer) {
                 Some(records) if !records.is_empty() => Found::Some(records),
                 _ => Found::Nothing { exists: true },
@@ -165,20 +177,31 @@ impl Answers {
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::A => "A",
-            Self::Aaaa => "AAAA",
-            Self::Mx => "MX",
-            Self::Ptr => "PTR",
-            Self::Txt => "TXT",
-        })
+fn address(data: Data) -> Option<IpAddr> {
+    match data {
+        Data::A(address) => Some(address.into()),
+        Data::Aaaa(address) => Some(address.into()),
+        _ => None,
     }
 }
 
-impl fmt::Display for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.kind)
+fn exchange(data: Data) -> Option<(u16, Name)> {
+    match data {
+        Data::Mx { preference, exchange } => Some((preference, exchange)),
+        _ => None,
+    }
+}
+
+fn name(data: Data) -> Option<Name> {
+    match data {
+        Data::Ptr(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn text(data: Data) -> Option<Published> {
+    match data {
+        Data::Txt(strings) => Some(Published::of_strings(strings)),
+        _ => None,
     }
 }

@@ -142,7 +142,7 @@ fn dmarc(published: &Published) -> Judged {
     let Some(record) = record else {
         return ("no DMARC record: receivers ignore it".to_owned(), Value::Null, findings);
     };
-    let says = if record.applies {
+    let mut says = if record.applies {
         format!(
             "{} for the domain, {} for subdomains, {} for subdomains that do not exist",
             record.of_domain(),
@@ -152,6 +152,17 @@ fn dmarc(published: &Published) -> Judged {
     } else {
         "no DMARC: the record does not make it apply".to_owned()
     };
+    if record.is_read_otherwise() {
+        let dmarc::Older { applies, policy, subdomains, percent } = record.older;
+        says.push_str("; receivers of RFC 7489: ");
+        says.push_str(&if applies {
+            format!(
+                "{policy} for the domain, {subdomains} for subdomains, for {percent} % of the mail"
+            )
+        } else {
+            "no DMARC".to_owned()
+        });
+    }
     (says, record.json(), findings)
 }
 

@@ -9,6 +9,7 @@
 //! A time-out is [`Severity::Unknown`], never an absence.
 
 mod answers;
+mod ask;
 pub mod bimi;
 pub mod caa;
 pub mod dkim;
@@ -27,7 +28,8 @@ pub mod spf;
 pub mod svg;
 mod tags;
 
-pub use answers::{Answer, Answers, Kind, Question, Unanswered};
+pub use answers::{Answer, Answers, Unanswered};
+pub use ask::Asker;
 pub use draft::{Draft, DraftKind, UnknownKind};
 pub use finding::{Finding, Severity, Who, status, worst_first};
 pub use published::Published;

@@ -19,7 +19,7 @@ pub fn judge(text: &str) -> Vec<Finding> {
         .at(Piece::all(text).part(0, scopes.span().end).span())
         .expected("no such record: it can be removed");
     if let Some(fault) = spf_record::read(text).faults.first() {
-        finding.found = format!("{}, which moreover holds {fault}", finding.found);
+        finding.found = format!("{}; moreover {fault}", finding.found);
     }
     vec![finding]
 }

@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
         Command::Journal(journal) => ended(journal.run(&disk)),
-        Command::Audit(audit) => ended(audit.run(&disk)),
+        Command::Audit(audit) => ended(audit.run(&disk, &clock)),
     }
 }
 

@@ -97,6 +97,6 @@ fn leniency(record: &PolicyRecord) -> Option<String> {
     if record.subdomains == Some(Policy::None) {
         return Some("sp=none".to_owned());
     }
-    let is_partial = record.policy == Policy::Quarantine && record.percent < 100;
-    is_partial.then(|| format!("p=quarantine for {} % of the mail", record.percent))
+    let is_partial = record.policy == Policy::Quarantine && record.older.percent < 100;
+    is_partial.then(|| format!("p=quarantine for {} % of the mail", record.older.percent))
 }

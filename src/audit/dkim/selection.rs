@@ -8,14 +8,14 @@ use crate::audit::{Answers, Finding, Published, Unanswered, name};
 ///
 /// A key is present when a TXT record stands at `<selector>._domainkey.<domain>` itself: that
 /// `_domainkey.<domain>` exists says nothing.
-pub fn select<'a>(
+pub fn select(
     selector: &str,
     domain: &str,
-    answers: &'a Answers,
-) -> Result<(Option<&'a Published>, Vec<Finding>), Unanswered> {
+    answers: &Answers,
+) -> Result<(Option<Published>, Vec<Finding>), Unanswered> {
     let name = format!("{selector}._domainkey.{}", name::bare(domain));
     Ok(match answers.texts(&name)? {
-        Found::Some([text]) => (Some(text), Vec::new()),
+        Found::Some([text]) => (Some(text.clone()), Vec::new()),
         Found::Some(texts) => {
             let found = format!("{} TXT records at {name}", texts.len());
             (None, vec![Finding::error(&dkim::K01, found).expected("the key's record alone")])

@@ -7,7 +7,7 @@ use super::record::{self, PolicyRecord};
 use super::walk::{self, Stand};
 use crate::audit::answers::Found;
 use crate::audit::rules::dmarc;
-use crate::audit::{Answers, Finding, Kind, Published, Question, Unanswered, name, spf};
+use crate::audit::{Answers, Finding, Published, Unanswered, name, spf};
 
 /// The policy of a domain, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,9 @@ pub fn discover(domain: &str, answers: &Answers) -> Result<Discovery, Unanswered
         _ => true,
     };
     let (mut policy, mut findings) = (None, set(&domain, answers)?);
+    if applied.is_none() && failed.is_none() {
+        findings.extend(misplaced(&domain, answers)?);
+    }
     if let Some((at, record)) = applied.filter(|(_, record)| record.applies) {
         policy = Some(match (at == domain, exists) {
             (true, _) => record.of_domain(),
@@ -127,18 +130,28 @@ fn below<'a>(domain: &str, stands: &'a [(String, Stand)]) -> Option<&'a PolicyRe
 
 /// Whether a domain exists, as far as DNS does not deny it (RFC 9989 §3.2, RFC 8020).
 fn exists(domain: &str, answers: &Answers) -> Result<bool, Unanswered> {
-    answers.need(vec![Question::new(domain, Kind::Txt)])?;
     Ok(!matches!(answers.texts(domain)?, Found::Nothing { exists: false }))
 }
 
 /// What is wrong with the TXT records at the domain's own `_dmarc`.
 fn set(domain: &str, answers: &Answers) -> Result<Vec<Finding>, Unanswered> {
-    let texts = match answers.texts(&walk::question(domain).name)? {
+    let texts = match answers.texts(&walk::place(domain))? {
         Found::Some(texts) => texts,
         _ => return Ok(Vec::new()),
     };
     let others = texts.iter().map(Published::text).filter(|text| !record::is_record(text));
     Ok(others.map(|text| stranger(domain, text)).collect())
+}
+
+/// A record at the domain itself, where nobody looks for it.
+fn misplaced(domain: &str, answers: &Answers) -> Result<Option<Finding>, Unanswered> {
+    let Found::Some(texts) = answers.texts(domain)? else { return Ok(None) };
+    let record = texts.iter().find(|text| record::is_record(text.text()));
+    Ok(record.map(|record| {
+        Finding::weak(&dmarc::D18, format!("a DMARC record at {domain} itself"))
+            .expected(format!("the record at _dmarc.{domain}"))
+            .publish(record.text())
+    }))
 }
 
 /// A TXT record at `_dmarc` that is no DMARC record.
@@ -190,7 +203,7 @@ fn visit(name: &str, stand: &Stand) -> Visit {
         Stand::Record(_) => "a record that does not apply".to_owned(),
         Stand::Nothing => "nothing".to_owned(),
         Stand::Several(count) => format!("{count} records, all discarded"),
-        Stand::Failed(why) => why.clone(),
+        Stand::Failed(why) => why.to_string(),
     };
     Visit { name: name.to_owned(), came }
 }

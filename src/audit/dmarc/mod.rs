@@ -15,7 +15,7 @@ mod walk;
 pub use discovery::{Discovery, Visit, discover};
 pub use judge::judge;
 pub use policy::{Alignment, Policy, PublicSuffix};
-pub use record::{PolicyRecord, is_record, read};
+pub use record::{Older, PolicyRecord, is_record, read};
 pub use reports::{Destination, reports};
 pub use uri::ReportUri;
 pub use walk::organization;

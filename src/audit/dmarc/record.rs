@@ -10,6 +10,8 @@ use crate::audit::tags::{Tag, repeated, tags};
 /// A policy record that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyRecord {
+    /// The record as it is written, which places of addresses are counted in.
+    pub text: String,
     /// Whether DMARC applies at all: a record with an invalid policy and no report address does
     /// not make it apply (§4.10.1), nor does a list with a tag that stands twice.
     pub applies: bool,
@@ -27,13 +29,25 @@ pub struct PolicyRecord {
     pub adkim: Alignment,
     /// How near an SPF domain has to be.
     pub aspf: Alignment,
-    /// How much of the mail the policy is for, in per cent: `pct` of RFC 7489, which receivers of
-    /// RFC 9989 do not read.
-    pub percent: u8,
+    /// What receivers of RFC 7489 take from it, who are still many.
+    pub older: Older,
     /// Where aggregate reports go.
     pub rua: Vec<ReportUri>,
     /// Where failure reports go.
     pub ruf: Vec<ReportUri>,
+}
+
+/// What receivers of RFC 7489 take from a record: they know neither `np` nor `t` nor `psd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Older {
+    /// Whether DMARC applies at all (RFC 7489 §6.6.3).
+    pub applies: bool,
+    /// The policy of the domain.
+    pub policy: Policy,
+    /// The policy of its subdomains, those that do not exist included.
+    pub subdomains: Policy,
+    /// How much of the mail the policy is for, in per cent (`pct`).
+    pub percent: u8,
 }
 
 /// Whether a text is a DMARC record: its first tag is `v` and exactly `DMARC1`.
@@ -57,6 +71,7 @@ pub fn read(text: &str) -> Option<PolicyRecord> {
     let addresses = |name: &str| tag(name).map(|tag| uris(tag.value)).unwrap_or_default();
     let alignment = |name: &str| tag(name).and_then(|tag| Alignment::parse(tag.value.text()));
     let mut record = PolicyRecord {
+        text: text.to_owned(),
         applies: repeated(text).is_empty(),
         rua: addresses("rua"),
         ruf: addresses("ruf"),
@@ -66,19 +81,32 @@ pub fn read(text: &str) -> Option<PolicyRecord> {
             .unwrap_or_default(),
         adkim: alignment("adkim").unwrap_or_default(),
         aspf: alignment("aspf").unwrap_or_default(),
-        percent: tag("pct").and_then(|tag| tag.value.text().parse().ok()).unwrap_or(100),
+        older: Older {
+            applies: true,
+            policy: Policy::None,
+            subdomains: Policy::None,
+            percent: 100,
+        },
         policy: Policy::None,
         subdomains: None,
         missing: None,
     };
-    match (policy("p"), policy("sp"), policy("np")) {
-        (Some(Some(policy)), subdomains, missing)
-            if subdomains != Some(None) && missing != Some(None) =>
-        {
-            (record.policy, record.subdomains) = (policy, subdomains.flatten());
+    let (own, subdomains, missing) = (policy("p").flatten(), policy("sp"), policy("np"));
+    let is_reported = record.applies && record.rua.iter().any(|uri| uri.is_uri);
+    let own = own.filter(|_| subdomains != Some(None));
+    let percent = tag("pct").and_then(|tag| tag.value.text().parse().ok());
+    record.older = Older {
+        applies: record.applies && (own.is_some() || is_reported),
+        policy: own.unwrap_or_default(),
+        subdomains: own.map(|own| subdomains.flatten().unwrap_or(own)).unwrap_or_default(),
+        percent: percent.filter(|percent| *percent <= 100).unwrap_or(100),
+    };
+    match own.filter(|_| missing != Some(None)) {
+        Some(own) => {
+            (record.policy, record.subdomains) = (own, subdomains.flatten());
             record.missing = missing.flatten();
         }
-        _ => record.applies &= record.rua.iter().any(|uri| uri.is_uri),
+        None => record.applies &= is_reported,
     }
     Some(record)
 }
@@ -103,6 +131,13 @@ impl PolicyRecord {
         if self.is_testing { policy.lowered() } else { policy }
     }
 
+    /// Whether receivers of RFC 7489 do otherwise.
+    pub fn is_read_otherwise(&self) -> bool {
+        let Older { applies, policy, subdomains, percent } = self.older;
+        let own = (self.applies, self.of_domain(), self.of_subdomains(), self.of_missing(), 100);
+        own != (applies, policy, subdomains, subdomains, percent)
+    }
+
     /// What is in force, as `--json` prints it.
     pub fn json(&self) -> Value {
         let addresses = |uris: &[ReportUri]| -> Vec<_> {
@@ -114,6 +149,12 @@ impl PolicyRecord {
             "subdomains": self.of_subdomains().to_string(),
             "missing_subdomains": self.of_missing().to_string(),
             "testing": self.is_testing,
+            "older": {
+                "applies": self.older.applies,
+                "policy": self.older.policy.to_string(),
+                "subdomains": self.older.subdomains.to_string(),
+                "percent": self.older.percent,
+            },
             "adkim": self.adkim.to_string(),
             "aspf": self.aspf.to_string(),
             "rua": addresses(&self.rua),

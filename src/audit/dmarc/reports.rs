@@ -5,7 +5,8 @@ use super::uri::ReportUri;
 use super::walk;
 use crate::audit::answers::Found;
 use crate::audit::rules::dmarc;
-use crate::audit::{Answers, Finding, Kind, Question, Unanswered, name};
+use crate::audit::{Answers, Finding, Unanswered, name};
+use crate::dns::{Kind, Name, Question};
 
 /// A host that is to get reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,16 +56,15 @@ pub fn reports(
 
 /// All that has to be asked, together.
 fn questions(domain: &str, uris: &[(&ReportUri, String)]) -> Vec<Question> {
-    let mut questions: Vec<_> =
-        walk::names(domain).iter().map(|name| walk::question(name)).collect();
+    let walk = |domain: &str| -> Vec<_> {
+        walk::names(domain).iter().filter_map(|name| walk::question(name)).collect()
+    };
+    let mut questions = walk(domain);
     for (_, host) in uris {
-        questions.push(Question::new(host, Kind::Mx));
-        if host != domain {
-            questions.extend(walk::names(host).iter().map(|name| walk::question(name)));
-        }
+        let host_name = Name::parse(host).ok();
+        questions.extend(host_name.map(|name| Question { name, kind: Kind::Mx }));
+        questions.extend(walk(host));
     }
-    questions.sort();
-    questions.dedup();
     questions
 }
 
@@ -118,7 +118,7 @@ fn agreement(
 /// Whether the host takes mail at all.
 fn mailbox(host: &str, uri: &ReportUri, answers: &Answers) -> Result<Option<Finding>, Unanswered> {
     let (is_error, found) = match answers.exchanges(host)? {
-        Found::Some([(_, exchange)]) if name::bare(exchange).is_empty() => {
+        Found::Some([exchange]) if exchange.is_root() => {
             (true, format!("{host} takes no mail (null MX, RFC 7505)"))
         }
         Found::Some(_) | Found::Failed(_) => return Ok(None),

@@ -3,7 +3,8 @@
 use super::policy::PublicSuffix;
 use super::record::{self, PolicyRecord};
 use crate::audit::answers::Found;
-use crate::audit::{Answers, Kind, Question, Unanswered, name};
+use crate::audit::{Answers, Unanswered, name};
+use crate::dns::{Failure, Kind, Name, Question};
 
 /// The names whose `_dmarc` is asked, the domain itself first.
 pub(super) fn names(domain: &str) -> Vec<String> {
@@ -21,7 +22,7 @@ pub(super) enum Stand {
     Nothing,
     /// Several records, which are all discarded.
     Several(usize),
-    Failed(String),
+    Failed(Failure),
 }
 
 impl Stand {
@@ -36,7 +37,7 @@ impl Stand {
 /// Walks from a domain upwards, up to a record that tells about public suffixes.
 pub(super) fn stands(domain: &str, answers: &Answers) -> Result<Vec<(String, Stand)>, Unanswered> {
     let names = names(domain);
-    answers.need(names.iter().map(|name| question(name)).collect())?;
+    answers.need(names.iter().filter_map(|name| question(name)))?;
     let mut stands = Vec::new();
     for name in names {
         let stand = stand(&name, answers)?;
@@ -78,8 +79,8 @@ fn below(start: &str, parent: &str) -> String {
 }
 
 fn stand(name: &str, answers: &Answers) -> Result<Stand, Unanswered> {
-    Ok(match answers.texts(&question(name).name)? {
-        Found::Failed(why) => Stand::Failed(why.to_owned()),
+    Ok(match answers.texts(&place(name))? {
+        Found::Failed(why) => Stand::Failed(why),
         Found::Nothing { .. } => Stand::Nothing,
         Found::Some(texts) => {
             let mut records = texts.iter().filter_map(|text| record::read(text.text()));
@@ -92,8 +93,15 @@ fn stand(name: &str, answers: &Answers) -> Result<Stand, Unanswered> {
     })
 }
 
-pub(super) fn question(name: &str) -> Question {
-    Question::new(&format!("_dmarc.{name}"), Kind::Txt)
+/// Where the record of a name stands.
+pub(super) fn place(name: &str) -> String {
+    format!("_dmarc.{name}")
+}
+
+/// The question for the record of a name, when it can be asked.
+pub(super) fn question(name: &str) -> Option<Question> {
+    let name = Name::parse(&place(name)).ok()?;
+    Some(Question { name, kind: Kind::Txt })
 }
 
 /// The labels of the longest parent that is asked.

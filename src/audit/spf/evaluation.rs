@@ -41,7 +41,7 @@ impl Request {
         Self {
             ip: ip.to_canonical(),
             local: local.to_owned(),
-            domain: a_labels(domain),
+            domain: a_labels(name::bare(domain)),
             helo: helo.to_owned(),
             now,
         }

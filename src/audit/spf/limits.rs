@@ -15,5 +15,5 @@ pub(super) const EXPLANATION: usize = 4_096;
 /// The steps of an evaluation that are kept to be told.
 pub(super) const STEPS: usize = 1_000;
 
-/// Labels that a record may be walked down by a survey.
-pub(super) const RECORDS: usize = 40;
+/// The lookups up to which a survey goes on, to say what else is wrong behind the tenth.
+pub(super) const FOLLOWED: usize = 20;

@@ -1,12 +1,13 @@
 //! The mechanisms that ask DNS (RFC 7208 §5.3 to §5.7), and validated names (§5.5).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::limits::ADDRESSES;
 use super::pass::{Pass, Stop, failed};
 use super::{DomainSpec, Prefixes, expansion, networks};
 use crate::audit::answers::Found;
-use crate::audit::{Kind, Question, name};
+use crate::audit::name;
+use crate::dns::{Kind, Name, Question};
 
 impl Pass<'_> {
     /// An address of the name is near enough (§5.3).
@@ -43,26 +44,22 @@ impl Pass<'_> {
             Found::Failed(why) => return Err(failed(target, Kind::Mx, why)),
         };
         // A null MX (RFC 7505) names the root, which is no host.
-        let hosts: Vec<_> = exchanges
-            .iter()
-            .map(|(_, host)| host.as_str())
-            .filter(|host| name::is_askable(host))
-            .collect();
+        let hosts: Vec<_> = exchanges.iter().filter(|host| !host.is_root()).collect();
         let family = self.family();
         let questions = hosts.iter().take(ADDRESSES).map(|host| Question::new(host, family));
-        self.answers.need(questions.collect())?;
+        self.answers.need(questions)?;
         for (count, host) in hosts.into_iter().enumerate() {
             if count == ADDRESSES {
                 let reason = format!("{target} has more than ten mail exchangers");
                 return Err(Stop::Permanent(reason));
             }
-            match self.answers.addresses(host, family)? {
+            match self.answers.addresses(host.as_str(), family)? {
                 Found::Some(addresses) if self.is_near_any(addresses, prefixes) => {
                     return Ok(true);
                 }
                 Found::Some(_) => {}
                 Found::Nothing { .. } => self.void(step)?,
-                Found::Failed(why) => return Err(failed(host, family, why)),
+                Found::Failed(why) => return Err(failed(host.as_str(), family, why)),
             }
         }
         Ok(false)
@@ -71,8 +68,9 @@ impl Pass<'_> {
     /// A validated name of the client lies in the domain (§5.5). A lookup that fails is no error
     /// here: the name is passed over.
     pub(super) fn ptr(&mut self, target: &str, step: Option<usize>) -> Result<bool, Stop> {
+        let Ok(target) = Name::parse(target) else { return Ok(false) };
         let mut names = self.pointers(step)?;
-        names.retain(|host| name::is_within(host, target));
+        names.retain(|host| host.is_within(&target));
         Ok(self.first_validated(&names)?.is_some())
     }
 
@@ -105,17 +103,15 @@ impl Pass<'_> {
             return Ok(None);
         }
         let mut names = self.pointers(None)?;
-        names.sort_by_key(|host| {
-            (name::normal(host) != name::normal(domain), !name::is_within(host, domain))
-        });
-        Ok(self.first_validated(&names)?.map(|host| name::bare(&host).to_owned()))
+        if let Ok(domain) = Name::parse(domain) {
+            names.sort_by_key(|host| (*host != domain, !host.is_within(&domain)));
+        }
+        Ok(self.first_validated(&names)?.map(|host| host.to_string()))
     }
 
-    /// The first ten names of the client's address that DNS can be asked for; none when the
-    /// lookup fails.
-    fn pointers(&mut self, step: Option<usize>) -> Result<Vec<String>, Stop> {
-        let reverse = reverse(self.request.ip);
-        let names = match self.answers.names(&reverse)? {
+    /// The first ten names of the client's address; none when the lookup fails.
+    fn pointers(&mut self, step: Option<usize>) -> Result<Vec<Name>, Stop> {
+        let names = match self.answers.names(self.request.ip)? {
             Found::Some(names) => names,
             Found::Nothing { .. } => {
                 if step.is_some() {
@@ -125,16 +121,15 @@ impl Pass<'_> {
             }
             Found::Failed(_) => &[],
         };
-        let askable = names.iter().take(ADDRESSES).filter(|host| name::is_askable(host));
-        Ok(askable.cloned().collect())
+        Ok(names.iter().take(ADDRESSES).cloned().collect())
     }
 
     /// The first of the names that has the client's address.
-    fn first_validated(&mut self, names: &[String]) -> Result<Option<String>, Stop> {
+    fn first_validated(&mut self, names: &[Name]) -> Result<Option<Name>, Stop> {
         let (ip, family) = (self.request.ip, self.family());
-        self.answers.need(names.iter().map(|host| Question::new(host, family)).collect())?;
+        self.answers.need(names.iter().map(|host| Question::new(host, family)))?;
         for host in names {
-            if let Found::Some(addresses) = self.answers.addresses(host, family)?
+            if let Found::Some(addresses) = self.answers.addresses(host.as_str(), family)?
                 && addresses.contains(&ip)
             {
                 return Ok(Some(host.clone()));
@@ -151,23 +146,4 @@ impl Pass<'_> {
     fn family(&self) -> Kind {
         if self.request.ip.is_ipv4() { Kind::A } else { Kind::Aaaa }
     }
-}
-
-/// The name under which the names of an address stand (RFC 1035 §3.5, RFC 3596 §2.5).
-pub(super) fn reverse(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, d] = ip.octets();
-            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
-        }
-        IpAddr::V6(ip) => reverse_ip6(ip),
-    }
-}
-
-fn reverse_ip6(ip: Ipv6Addr) -> String {
-    let half_bytes = (0..32).map(|at| {
-        let half = (ip.to_bits() >> (4 * at)) & 15;
-        format!("{half:x}.")
-    });
-    half_bytes.chain(["ip6.arpa".to_owned()]).collect()
 }

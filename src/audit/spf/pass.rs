@@ -10,7 +10,8 @@ use super::outcome::{Step, Verdict};
 use super::term::{Directive, Mechanism, Term};
 use super::{DomainSpec, Record, Request, lexer, networks, selection};
 use crate::audit::answers::Found;
-use crate::audit::{Answers, Kind, Unanswered, name};
+use crate::audit::{Answers, Unanswered, name};
+use crate::dns::{Failure, Kind};
 
 /// A domain's record, read.
 #[derive(Debug)]
@@ -79,6 +80,8 @@ impl<'a> Pass<'a> {
 
     /// `check_host()` for one domain (§4). The ten lookups bound how deep it calls itself.
     pub(super) fn check_host(&mut self, domain: &str, depth: usize) -> Result<Decided, Stop> {
+        // The root's dot is none of the domain's parts, which macros count.
+        let domain = name::bare(domain);
         if !is_checkable(domain) {
             let reason = format!("\"{domain}\" is no domain of several labels");
             return Ok(Decided::new(Verdict::None, reason));
@@ -87,7 +90,7 @@ impl<'a> Pass<'a> {
             return Ok(Decided::new(Verdict::None, format!("{domain} has no SPF record")));
         };
         if let Some(fault) = source.record.faults.first() {
-            return Err(Stop::Permanent(format!("the record of {domain} holds {fault}")));
+            return Err(Stop::Permanent(format!("the record of {domain} is not valid: {fault}")));
         }
         for (term, directive) in source.record.directives() {
             if self.directive(&source, term, directive, depth)? {
@@ -296,8 +299,8 @@ impl Source {
 }
 
 /// temperror for a lookup that failed.
-pub(super) fn failed(name: &str, kind: Kind, why: &str) -> Stop {
-    Stop::Temporary(format!("{kind} of {name}: {why}"))
+pub(super) fn failed(name: &str, kind: Kind, why: Failure) -> Stop {
+    Stop::Temporary(format!("{} of {name}: {why}", kind.name()))
 }
 
 /// Whether a domain can have a record: a name of several labels, not an address (§4.3).

@@ -1,7 +1,8 @@
 //! Which of a name's TXT records is its SPF record (RFC 7208 §4.5).
 
+use crate::audit::answers::Found;
 use crate::audit::rules::spf;
-use crate::audit::{Finding, Published, sender_id};
+use crate::audit::{Answers, Finding, Published, Unanswered, sender_id};
 
 /// Whether a text is an SPF record: its version in any case, then a space or nothing.
 pub fn is_record(text: &str) -> bool {
@@ -28,8 +29,20 @@ impl Selection {
     }
 }
 
-/// Selects among all TXT records of a name.
-pub fn select(texts: &[Published]) -> Selection {
+/// Selects among all TXT records of a domain, or says what has to be asked first.
+pub fn select(domain: &str, answers: &Answers) -> Result<Selection, Unanswered> {
+    Ok(match answers.texts(domain)? {
+        Found::Some(texts) => among(texts),
+        Found::Nothing { .. } => among(&[]),
+        Found::Failed(why) => {
+            let found = format!("the TXT records of {domain} are not known: {why}");
+            let findings = vec![Finding::unknown(&spf::S01, found)];
+            Selection { records: Vec::new(), findings }
+        }
+    })
+}
+
+fn among(texts: &[Published]) -> Selection {
     let is_ours = |text: &&Published| is_record(text.text());
     let records: Vec<_> = texts.iter().filter(is_ours).map(|text| text.text().to_owned()).collect();
     let mut findings = Vec::new();

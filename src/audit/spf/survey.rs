@@ -5,12 +5,13 @@
 //! domain's own record that leads there.
 
 use super::judge::{NEAR, reached, wide};
-use super::limits::{ADDRESSES, LOOKUPS, RECORDS, VOIDS};
+use super::limits::{ADDRESSES, FOLLOWED, LOOKUPS, VOIDS};
 use super::term::{Mechanism, Qualifier, Record, Term, TermKind};
 use super::{DomainSpec, lexer, selection};
 use crate::audit::answers::Found;
 use crate::audit::rules::spf;
-use crate::audit::{Answers, Finding, Kind, Question, Rule, Span, Unanswered, name};
+use crate::audit::{Answers, Finding, Rule, Span, Unanswered, name};
+use crate::dns::{Failure, Kind, Question};
 
 /// What a domain's record comes to with all that it includes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,21 +44,19 @@ pub fn survey(domain: &str, answers: &Answers) -> Result<Survey, Unanswered> {
     let mut walk = Walk { answers, survey: Survey::default(), missing: Vec::new() };
     match walk.read(domain) {
         Ok(Some(record)) => {
-            let place = Place { path: vec![name::normal(domain)], origin: None, is_pass: true };
+            let place = Place {
+                path: vec![name::normal(domain)],
+                origin: None,
+                is_pass: true,
+                is_last: true,
+            };
             walk.record(&record, &place);
         }
-        Ok(None) => {}
-        Err(Unread::Failed(why)) => {
-            let found = format!("the TXT records of {domain} are not known: {why}");
-            walk.survey.findings.push(Finding::unknown(&spf::S01, found));
-        }
-        Err(Unread::Wrong(_)) => {}
-        Err(Unread::Unanswered) => {}
+        // Why there is no record is for others to tell.
+        Ok(None) | Err(_) => {}
     }
     if !walk.missing.is_empty() {
-        walk.missing.sort();
-        walk.missing.dedup();
-        return Err(Unanswered(walk.missing));
+        return Err(Unanswered::new(walk.missing));
     }
     let mut survey = walk.survey;
     limits(&mut survey);
@@ -77,12 +76,14 @@ struct Place {
     /// The term of the first record that leads here; none in the first record itself.
     origin: Option<Span>,
     is_pass: bool,
+    /// Whether what this record says of all other senders is what the domain says.
+    is_last: bool,
 }
 
 /// Why there is no record to walk.
 enum Unread {
     Unanswered,
-    Failed(String),
+    Failed(Failure),
     Wrong(String),
 }
 
@@ -94,18 +95,23 @@ impl Walk<'_> {
         if depth > 0 && place.is_pass {
             self.widths(record, &domain, place);
         }
+        if depth > 0 && place.is_last {
+            self.everybody_else(record, &domain, place);
+        }
         for term in reached(record) {
             self.survey.lookups += usize::from(term.kind.is_lookup());
-            if self.survey.records.len() >= RECORDS || depth > LOOKUPS {
+            if self.survey.lookups > FOLLOWED || depth > LOOKUPS {
                 continue;
             }
             let at = place.origin.unwrap_or(term.span);
             match &term.kind {
-                TermKind::Redirect(spec) => self.follow(spec, place, at, place.is_pass),
+                TermKind::Redirect(spec) => {
+                    self.follow(spec, place, at, (place.is_pass, place.is_last));
+                }
                 TermKind::Directive(directive) => match &directive.mechanism {
                     Mechanism::Include(spec) => {
                         let is_pass = place.is_pass && directive.qualifier == Qualifier::Pass;
-                        self.follow(spec, place, at, is_pass);
+                        self.follow(spec, place, at, (is_pass, false));
                     }
                     mechanism => self.lookup(mechanism, &domain, at),
                 },
@@ -115,7 +121,13 @@ impl Walk<'_> {
     }
 
     /// Goes into an included or redirected record.
-    fn follow(&mut self, spec: &DomainSpec, place: &Place, at: Span, is_pass: bool) {
+    fn follow(
+        &mut self,
+        spec: &DomainSpec,
+        place: &Place,
+        at: Span,
+        (is_pass, is_last): (bool, bool),
+    ) {
         let Some(target) = spec.literal().map(name::normal) else { return };
         let mut path = place.path.clone();
         let is_loop = path.contains(&target);
@@ -127,7 +139,9 @@ impl Walk<'_> {
             return;
         }
         match self.read(&target) {
-            Ok(Some(record)) => self.record(&record, &Place { path, origin: Some(at), is_pass }),
+            Ok(Some(record)) => {
+                self.record(&record, &Place { path, origin: Some(at), is_pass, is_last });
+            }
             Ok(None) => self.missing_record(&target, &way, at),
             Err(Unread::Wrong(why)) => self.tell(invalid(&way, &why, at)),
             Err(Unread::Failed(why)) => {
@@ -156,7 +170,7 @@ impl Walk<'_> {
         let texts = match self.answers.texts(domain) {
             Ok(Found::Some(texts)) => texts,
             Ok(Found::Nothing { .. }) => return Ok(None),
-            Ok(Found::Failed(why)) => return Err(Unread::Failed(why.to_owned())),
+            Ok(Found::Failed(why)) => return Err(Unread::Failed(why)),
             Err(unanswered) => {
                 self.missing.extend(unanswered.0);
                 return Err(Unread::Unanswered);
@@ -170,7 +184,7 @@ impl Walk<'_> {
         let Some(text) = first else { return Ok(None) };
         let record = lexer::read(text.text());
         match record.faults.first() {
-            Some(fault) => Err(Unread::Wrong(format!("it holds {fault}"))),
+            Some(fault) => Err(Unread::Wrong(fault.to_string())),
             None => Ok(Some(record)),
         }
     }
@@ -190,6 +204,18 @@ impl Walk<'_> {
                 self.tell(Finding { found, at: Some(at), ..finding });
             }
         }
+    }
+
+    /// What a record that the domain redirects to says of all other senders.
+    fn everybody_else(&mut self, record: &Record, domain: &str, place: &Place) {
+        let said = match record.all() {
+            Some((_, Qualifier::Neutral)) => "?all",
+            None if record.redirect().is_none() => "neither all nor redirect",
+            _ => return,
+        };
+        let found = format!("in {domain}: {said}: other senders get neutral");
+        let finding = Finding::weak(&spf::S14, found).expected("-all or ~all");
+        self.tell(Finding { at: place.origin, ..finding });
     }
 
     /// Looks up what a term of a fixed name asks for.
@@ -227,11 +253,12 @@ impl Walk<'_> {
             }
         };
         if let Some(why) = failed {
-            let found = format!("{kind} of {target} is not known: {why}");
+            let found = format!("{} of {target} is not known: {why}", kind.name());
             self.tell(Finding::unknown(&spf::S09, found).at(at));
         } else if nothing {
             self.survey.voids += 1;
-            let found = format!("{target} has no {kind} record: the term asks for nothing");
+            let found =
+                format!("{target} has no {} record: the term asks for nothing", kind.name());
             self.tell(Finding::weak(&spf::S25, found).at(at).expected("a name that has one"));
         }
     }
@@ -276,10 +303,10 @@ fn is_pass_all(term: &Term) -> bool {
 }
 
 /// Whether nothing was found, and why nothing is known.
-fn state<T>(found: &Found<'_, T>) -> (bool, Option<String>) {
+fn state<T>(found: &Found<'_, T>) -> (bool, Option<Failure>) {
     match found {
         Found::Some(_) => (false, None),
         Found::Nothing { .. } => (true, None),
-        Found::Failed(why) => (false, Some((*why).to_owned())),
+        Found::Failed(why) => (false, Some(*why)),
     }
 }

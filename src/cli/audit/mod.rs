@@ -4,6 +4,7 @@ mod command;
 mod findings;
 mod record;
 mod source;
+mod spf_check;
 mod svg;
 
 pub(super) use command::AuditArgs;
