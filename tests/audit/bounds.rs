@@ -113,7 +113,7 @@ fn a_zone_without_end_is_left_after_ten_lookups() {
             is_bounded(&outcome, asked.len()).unwrap();
             let (survey, asked) = judge(answer, |answers| spf::survey("example.com", answers));
             assert!(asked.len() <= SURVEYED, "{terms:?} {repeats}: {} questions", asked.len());
-            assert!(!survey.records.is_empty());
+            assert!(survey.records.len() <= SURVEYED);
         }
     }
 }
@@ -129,9 +129,8 @@ fn a_record_of_the_largest_size_is_judged_whole() {
             assert!(draft.findings.iter().all(|finding| place_is_fine(&draft.text, finding)));
         }
     }
-    let mut expanded = 0;
     let sender = format!("{}@example.com", "x.".repeat(500));
-    let request = Request::new([192, 0, 2, 1].into(), &sender, &"h.".repeat(5_000), NOW);
+    let request = Request::new([192, 0, 2, 1].into(), &sender, &["h"; 5_000].join("."), NOW);
     let long = format!("v=spf1 exists:{}example.com -all", "%{s}.%{h}.".repeat(6_000));
     let answer = |question: &Question| match question.kind {
         Kind::Txt => Answer::Texts(vec![Published::of_strings([&long])]),
@@ -139,7 +138,7 @@ fn a_record_of_the_largest_size_is_judged_whole() {
     };
     let mut evaluation = Evaluation::new(request);
     let (outcome, asked) = judge(answer, |answers| evaluation.check(answers));
-    expanded += asked.iter().map(|question| question.name.as_str().len()).max().unwrap();
+    let expanded = asked.iter().map(|question| question.name.as_str().len()).max().unwrap();
     assert!((200..=253).contains(&expanded), "{expanded}");
     assert_eq!(outcome.verdict, Verdict::Fail);
 }

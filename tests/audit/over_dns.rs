@@ -102,9 +102,10 @@ fn wildcards_split_strings_and_answers_that_need_tcp_are_read() {
     for number in 0..=200 {
         server.add("many.test", a([192, 0, 2, number]));
     }
-    server.add("cut.test", txt(&["v=spf1 ip4:192.0.2.1 -all"]));
-    server.fault("cut.test", Fault::Truncate);
-    for from in ["a@x.wild.test", "a@split.test", "a@large.test", "a@many.test", "a@cut.test"] {
+    for name in ["large.test", "many.test"] {
+        server.fault(name, Fault::Truncate);
+    }
+    for from in ["a@x.wild.test", "a@split.test", "a@large.test", "a@many.test"] {
         let ended = check(server.resolver(), "192.0.2.1", from, "h.test");
         assert_eq!(first_line(&ended), "pass", "{from} {ended:?}");
     }

@@ -49,11 +49,11 @@ pub fn discover(
                 discovery.findings.push(Finding::error(&bimi::B01, found).expected("one"));
             }
             (None, _) => {
-                let lookalike =
-                    texts.iter().find(|text| text.text().to_ascii_lowercase().contains("bimi"));
-                discovery
-                    .findings
-                    .extend(lookalike.map(record::judge).into_iter().flat_map(|j| j.1));
+                let is_like = |text: &&Published| text.text().to_ascii_lowercase().contains("bimi");
+                let told = texts.iter().find(is_like).map(record::judge);
+                for finding in told.into_iter().flat_map(|(_, findings)| findings) {
+                    discovery.findings.push(Finding { at: None, ..finding });
+                }
             }
         }
     }

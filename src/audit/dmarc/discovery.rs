@@ -158,7 +158,8 @@ fn misplaced(domain: &str, answers: &Answers) -> Result<Option<Finding>, Unanswe
 fn stranger(domain: &str, text: &str) -> Finding {
     let lower = text.trim_start().to_ascii_lowercase();
     if lower.contains("dmarc") {
-        return super::judge(&Published::of_strings([text])).1.remove(0);
+        let finding = super::judge(&Published::of_strings([text])).1.remove(0);
+        return Finding { at: None, ..finding };
     }
     let shown: String = text.chars().take(SHOWN).collect();
     if spf::is_record(text) {

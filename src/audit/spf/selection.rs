@@ -64,6 +64,8 @@ fn among(texts: &[Published]) -> Selection {
             findings.extend(super::judge::impostor(text.text()));
         }
     }
+    // Places would be those of other texts than the record's.
+    findings.iter_mut().for_each(|finding| finding.at = None);
     if has_sender_id && records.is_empty() {
         findings.push(
             Finding::error(&spf::I02, "a Sender ID record and no SPF record")
