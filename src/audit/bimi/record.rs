@@ -78,7 +78,7 @@ pub fn judge(published: &Published) -> (Option<Indicator>, Vec<Finding>) {
 fn examine(text: &str) -> (Option<Indicator>, Vec<Finding>) {
     let mut findings = Vec::new();
     if !is_record(text) {
-        let at = Piece::all(text).split(';').next().map_or(Span::all(text), Piece::span);
+        let at = Piece::all(text).split(';').next().map_or_else(|| Span::all(text), Piece::span);
         let found = format!("the record begins with \"{}\"", at.of(text));
         findings.push(
             Finding::error(&bimi::B03, found).at(at).expected("v=BIMI1, in this case, first"),

@@ -190,7 +190,7 @@ fn key(
         "rsa" => PublicKey::rsa(value.value.text()),
         "ed25519" => PublicKey::ed25519(value.value.text()),
         _ => {
-            let at = kind.map_or(value.whole.span(), |kind| kind.whole.span());
+            let at = kind.unwrap_or(value).whole.span();
             let finding = Finding::error(&dkim::K08, format!("k={name}, which no verifier knows"));
             findings.push(finding.at(at).expected("k=rsa or k=ed25519"));
             return;

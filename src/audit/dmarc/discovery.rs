@@ -135,10 +135,7 @@ fn exists(domain: &str, answers: &Answers) -> Result<bool, Unanswered> {
 
 /// What is wrong with the TXT records at the domain's own `_dmarc`.
 fn set(domain: &str, answers: &Answers) -> Result<Vec<Finding>, Unanswered> {
-    let texts = match answers.texts(&walk::place(domain))? {
-        Found::Some(texts) => texts,
-        _ => return Ok(Vec::new()),
-    };
+    let Found::Some(texts) = answers.texts(&walk::place(domain))? else { return Ok(Vec::new()) };
     let others = texts.iter().map(Published::text).filter(|text| !record::is_record(text));
     Ok(others.map(|text| stranger(domain, text)).collect())
 }

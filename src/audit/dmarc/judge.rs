@@ -66,8 +66,8 @@ fn unseen(text: &str) -> Finding {
 fn discarded(junk: Piece<'_>, record: &PolicyRecord) -> Finding {
     let found = format!("\"{}\" is no tag=value and is discarded", junk.text());
     let finding = Finding::error(&dmarc::D05, found).at(junk.span());
-    let bare = junk.text().strip_prefix("mailto:").unwrap_or(junk.text());
-    match mailbox::parts(bare) {
+    let text = junk.text();
+    match mailbox::parts(text.strip_prefix("mailto:").unwrap_or(text)) {
         Some(_) if record.rua.is_empty() => {
             finding.expected("rua= before the address: no reports are sent as it stands")
         }

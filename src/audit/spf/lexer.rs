@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::domain_spec;
+use super::domain_spec::{self, DomainSpec};
 use super::fault::{Faults, Wrong};
 use super::term::{Directive, Mechanism, Prefixes, Qualifier, Record, Term, TermKind};
 use crate::audit::piece::Piece;
@@ -78,7 +78,7 @@ impl Lexer {
             _ => (Qualifier::Pass, 0),
         };
         let bare = word.part(rest, word.text().len());
-        let end = bare.text().find([':', '/']).unwrap_or(bare.text().len());
+        let end = bare.text().find([':', '/']).unwrap_or_else(|| bare.text().len());
         let (name, argument) = bare.split_at(end);
         let mechanism = match name.text().to_ascii_lowercase().as_str() {
             "all" => self.all(word, argument),
@@ -114,7 +114,7 @@ impl Lexer {
         word: Piece<'_>,
         argument: Piece<'_>,
         name: &'static str,
-    ) -> Option<super::DomainSpec> {
+    ) -> Option<DomainSpec> {
         match argument.split_once(':') {
             Some((before, domain)) if before.text().is_empty() => {
                 domain_spec::domain(domain, &mut self.faults)
@@ -140,7 +140,7 @@ impl Lexer {
     }
 
     /// What `a` and `mx` take: an optional domain, then optional prefix lengths.
-    fn addresses(&mut self, argument: Piece<'_>) -> Option<(Option<super::DomainSpec>, Prefixes)> {
+    fn addresses(&mut self, argument: Piece<'_>) -> Option<(Option<DomainSpec>, Prefixes)> {
         let (before, ip4, ip6) = prefixes(argument);
         let known = self.faults.len();
         let domain = match before.text().as_bytes().first() {

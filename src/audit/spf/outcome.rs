@@ -1,5 +1,6 @@
 //! What `check_host()` comes to, and how (RFC 7208 §2.6).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -62,7 +63,7 @@ pub struct Step {
     /// Whether it asked for something that does not exist.
     pub is_void: bool,
     /// What came of it, in words.
-    pub came: String,
+    pub came: Cow<'static, str>,
 }
 
 impl Outcome {

@@ -1,5 +1,6 @@
 //! One walk through a domain's records, with the answers that are known.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -139,11 +140,11 @@ impl<'a> Pass<'a> {
         let step = self.begin(source, term, depth)?;
         let matched = self.matches(directive, &source.domain, depth, step);
         let came = match &matched {
-            Ok(true) => format!("match: {}", Verdict::from(directive.qualifier)),
-            Ok(false) => "no match".to_owned(),
-            Err(Stop::Permanent(why)) => format!("permerror: {why}"),
-            Err(Stop::Temporary(why)) => format!("temperror: {why}"),
-            Err(Stop::Unanswered(_)) => String::new(),
+            Ok(true) => format!("match: {}", Verdict::from(directive.qualifier)).into(),
+            Ok(false) => Cow::Borrowed("no match"),
+            Err(Stop::Permanent(why)) => format!("permerror: {why}").into(),
+            Err(Stop::Temporary(why)) => format!("temperror: {why}").into(),
+            Err(Stop::Unanswered(_)) => Cow::Borrowed(""),
         };
         self.came(step, came);
         matched
@@ -210,7 +211,7 @@ impl<'a> Pass<'a> {
     ) -> Result<Decided, Stop> {
         let step = self.begin(source, term, depth)?;
         let target = self.told_target(Some(spec), &source.domain, step)?;
-        self.came(step, "followed".to_owned());
+        self.came(step, Cow::Borrowed("followed"));
         let decided = self.check_host(&target, depth + 1)?;
         if decided.verdict == Verdict::None {
             return Err(Stop::Permanent(format!("redirected: {}", decided.reason)));
@@ -239,12 +240,12 @@ impl<'a> Pass<'a> {
             target: None,
             cost,
             is_void: false,
-            came: String::new(),
+            came: Cow::Borrowed(""),
         });
         Ok(Some(self.steps.len() - 1))
     }
 
-    fn came(&mut self, step: Option<usize>, came: String) {
+    fn came(&mut self, step: Option<usize>, came: Cow<'static, str>) {
         if let Some(step) = step.and_then(|step| self.steps.get_mut(step)) {
             step.came = came;
         }

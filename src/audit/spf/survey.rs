@@ -42,18 +42,10 @@ pub struct Visited {
 /// itself shows is for [`super::judge`] and [`super::select`] to tell.
 pub fn survey(domain: &str, answers: &Answers) -> Result<Survey, Unanswered> {
     let mut walk = Walk { answers, survey: Survey::default(), missing: Vec::new() };
-    match walk.read(domain) {
-        Ok(Some(record)) => {
-            let place = Place {
-                path: vec![name::normal(domain)],
-                origin: None,
-                is_pass: true,
-                is_last: true,
-            };
-            walk.record(&record, &place);
-        }
-        // Why there is no record is for others to tell.
-        Ok(None) | Err(_) => {}
+    // Why there is no record is for others to tell.
+    if let Ok(Some(record)) = walk.read(domain) {
+        let path = vec![name::normal(domain)];
+        walk.record(&record, &Place { path, origin: None, is_pass: true, is_last: true });
     }
     if !walk.missing.is_empty() {
         return Err(Unanswered::new(walk.missing));

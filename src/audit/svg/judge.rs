@@ -78,8 +78,8 @@ fn root_element(root: Node<'_, '_>, findings: &mut Vec<Finding>) {
     for (name, wanted) in [("version", "1.2"), ("baseProfile", "tiny-ps")] {
         let own = root.attributes().find(|own| own.name() == name && own.namespace().is_none());
         if own.is_none_or(|own| own.value() != wanted) {
-            let found =
-                own.map_or(format!("no {name}"), |own| format!("{name}=\"{}\"", own.value()));
+            let found = own
+                .map_or_else(|| format!("no {name}"), |own| format!("{name}=\"{}\"", own.value()));
             let at = own.map_or(at, |own| span(own.range()));
             let expected = format!("{name}=\"{wanted}\"");
             findings.push(Finding::error(&bimi::B11, found).at(at).expected(expected));
