@@ -4,7 +4,10 @@
 //! *wall* time ([`Timestamp`]) goes into events and certificates, and may step in both directions.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
 
 /// The two clocks of a machine.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -99,6 +102,28 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Reads an RFC 3339 time, or a day, which begins at midnight UTC.
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let wrong = || TimestampError(text.to_owned());
+        let time: jiff::Timestamp = if text.len() == "2026-11-23".len() {
+            format!("{text}T00:00:00Z").parse().map_err(|_| wrong())?
+        } else {
+            text.parse().map_err(|_| wrong())?
+        };
+        u64::try_from(time.as_microsecond()).map(Self::from_micros).map_err(|_| wrong())
+    }
+}
+
+/// A text that is no time. Whoever wrote it is at fault.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "{0:?} is no time, expected one such as 2026-11-23T12:00:00Z, or a day in UTC such as 2026-11-23"
+)]
+pub struct TimestampError(String);
+
 /// Length of [`Timestamp::rfc3339`].
 pub const RFC3339_LENGTH: usize = 27;
 
@@ -140,6 +165,16 @@ mod tests {
                 let theirs = jiff::Timestamp::from_second(seconds as i64).unwrap();
                 assert_eq!(ours.replace(".000000", ""), theirs.to_string());
             }
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_and_what_is_no_time_says_so() {
+        assert_eq!("1970-01-02".parse(), Ok(Timestamp::from_seconds(86_400)));
+        assert_eq!("1970-01-01T01:00:00+01:00".parse(), Ok(Timestamp::from_seconds(0)));
+        for text in ["", "yesterday", "2026-13-01", "1969-12-31", "2026-11-23 12:00"] {
+            let told = text.parse::<Timestamp>().unwrap_err().to_string();
+            assert!(told.starts_with(&format!("{text:?}")), "{told}");
         }
     }
 

@@ -15,7 +15,8 @@ use std::time::UNIX_EPOCH;
 
 /// A file system.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
-    /// Makes a directory and its parents, readable by this user only. One that exists is fine.
+    /// Makes a directory and its parents, readable by this user only, and puts the names that it
+    /// made on stable storage. One that exists is fine.
     fn create_directory(&self, path: &Path) -> io::Result<()>;
 
     /// Puts the directory's entries (created, renamed and removed names) on stable storage.
@@ -61,7 +62,7 @@ impl dyn Disk {
     /// Puts `bytes` under `path` on stable storage so that a reader, and a power cut, finds the
     /// old content or the new, never a mixture.
     pub fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let directory = path.parent().unwrap_or_else(|| Path::new("."));
+        let directory = parent(path);
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".new");
         let next = directory.join(name);
@@ -76,6 +77,12 @@ impl dyn Disk {
         self.rename(&next, path)?;
         self.sync_directory(directory)
     }
+}
+
+/// The directory that holds a name.
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new("."))
 }
 
 /// An open file.
@@ -203,7 +210,18 @@ pub struct SystemDisk;
 #[expect(clippy::disallowed_methods, reason = "this is the seam's real side")]
 impl Disk for SystemDisk {
     fn create_directory(&self, path: &Path) -> io::Result<()> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+        let mut missing: Vec<_> = path.ancestors().take_while(|above| !above.is_dir()).collect();
+        // A relative path ends in the folder that the process stands in.
+        missing.retain(|above| !above.as_os_str().is_empty());
+        while let Some(path) = missing.pop() {
+            match fs::DirBuilder::new().mode(0o700).create(path) {
+                // Another was faster.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+                made => made?,
+            }
+            self.sync_directory(parent(path))?;
+        }
+        Ok(())
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
@@ -254,7 +272,11 @@ impl Disk for SystemDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Option<DiskLock>> {
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let file = match options.write(true).create(true).truncate(false).mode(0o600).open(path) {
+            // What is there can be locked all the same.
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => File::open(path)?,
+            opened => opened?,
+        };
         match file.try_lock() {
             Ok(()) => Ok(Some(DiskLock::new(file))),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -1,8 +1,9 @@
 //! Every task and thread is started here, so that every one of them is waited for.
 //!
-//! A [`Drain`] is a group of tasks and threads with one signal. [`Drain::begin`] asks all of them to finish;
-//! [`Drain::finished`] waits until they have, or until a grace has passed. Each thread that runs
-//! its own runtime has a [`Drain::branch`] of the process's group: one signal, its own tasks.
+//! A [`Drain`] is a group of tasks and threads with one signal. [`Drain::begin`] asks all of them
+//! to finish; [`Drain::finished`] waits until they have, or until a grace has passed. Each thread
+//! that runs its own runtime has a [`Drain::branch`] of the process's group: one signal, its own
+//! tasks.
 
 use std::fmt;
 use std::future::Future;
@@ -19,18 +20,24 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 pub struct Drain {
     ending: CancellationToken,
     tasks: TaskTracker,
+    /// A thread of this group ended by a panic.
+    fallen: CancellationToken,
 }
 
 impl Drain {
     /// An empty group.
     pub fn new() -> Self {
-        Self { ending: CancellationToken::new(), tasks: TaskTracker::new() }
+        Self {
+            ending: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            fallen: CancellationToken::new(),
+        }
     }
 
     /// A group of its own tasks and threads that hears this group's signal.
     #[must_use]
     pub fn branch(&self) -> Self {
-        Self { ending: self.ending.clone(), tasks: TaskTracker::new() }
+        Self { ending: self.ending.clone(), ..Self::new() }
     }
 
     /// Starts a task on the current runtime. It should end soon after [`Drain::ending`] resolves.
@@ -43,9 +50,9 @@ impl Drain {
     /// is told of and counts as ended.
     pub fn thread(&self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
         let token = self.tasks.token();
-        let told = name.to_owned();
+        let (told, fallen) = (name.to_owned(), self.fallen.clone());
         Builder::new().name(name.to_owned()).spawn(move || {
-            let _running = Running { name: told, _token: token };
+            let _running = Running { name: told, fallen, _token: token };
             body();
         })?;
         Ok(())
@@ -66,6 +73,11 @@ impl Drain {
         self.ending.cancelled().await;
     }
 
+    /// Resolves when a thread of this group ends by a panic, at once when one has.
+    pub async fn fallen(&self) {
+        self.fallen.cancelled().await;
+    }
+
     /// Waits until every task and thread of this group (not of its branches) has ended, at most
     /// `grace`; returns how many have not.
     pub async fn finished(&self, grace: Duration) -> usize {
@@ -80,6 +92,7 @@ impl Drain {
 /// Held by a thread while it runs.
 struct Running {
     name: String,
+    fallen: CancellationToken,
     _token: TaskTrackerToken,
 }
 
@@ -87,6 +100,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!(thread = self.name, "a thread ended by a panic");
+            self.fallen.cancel();
         }
     }
 }
@@ -100,5 +114,21 @@ impl Default for Drain {
 impl fmt::Debug for Drain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Drain").field("ending", &self.is_ending()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thread_that_falls_is_told_of_and_counts_as_ended() {
+        let drain = Drain::new();
+        drain.thread("steady", || ()).unwrap();
+        assert_eq!(drain.finished(Duration::from_secs(20)).await, 0);
+        assert!(!drain.fallen.is_cancelled());
+        drain.thread("falling", || panic!("as it shall")).unwrap();
+        drain.fallen().await;
+        assert_eq!(drain.finished(Duration::from_secs(20)).await, 0);
     }
 }

@@ -100,7 +100,8 @@ pub enum HostnameError {
     TooLong(usize),
     /// A byte that a hostname cannot hold; names beyond ASCII are written in punycode.
     #[error(
-        "holds the byte {0:#04x}, expected letters, digits, hyphens and dots (xn--… beyond ASCII)"
+        "holds the byte {0:#04x}, expected a bare name without scheme or port: letters, digits, \
+         hyphens and dots (xn--… beyond ASCII)"
     )]
     WrongByte(u8),
 }

@@ -43,8 +43,9 @@
 //! reactor queues an event and waits; the writer takes all that is queued, writes it once, syncs
 //! once, publishes the durable position and wakes each waiting reactor once; the reactor then
 //! wakes its own tasks. One wake-up for each batch and reactor is what keeps recording cheap:
-//! each is a system call. The operator's door, signals and the reading of keys live on the main
-//! thread.
+//! each is a system call. The operator's door, signals, the reading of keys and the watch over
+//! the journal's disk live on the main thread. Traces are written by a thread of their own, so
+//! that nobody waits for standard error.
 
 pub mod admin;
 pub mod audit;

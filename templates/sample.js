@@ -14,7 +14,11 @@ function row(event) {
   };
   part(event.type.split(".").pop(), "kind");
   part(event.data.link_name || "", "");
-  part(event.time.slice(11, 23), "dim");
+  const time = document.createElement("time");
+  time.className = "dim";
+  time.dateTime = time.title = event.time;
+  time.textContent = new Date(event.time).toLocaleTimeString() + " ";
+  summary.append(time);
   part(event.data.url || "", "dim");
   const text = document.createElement("pre");
   text.textContent = JSON.stringify(event, null, 2);

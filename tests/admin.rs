@@ -217,6 +217,17 @@ fn metrics_are_well_formed_name_no_host_and_balance() {
             assert!(!family.ends_with(unit), "{name} is in no base unit");
         }
     }
+    let histograms =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" histogram"));
+    for name in histograms {
+        let of = |suffix: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name}{suffix} ")));
+            line.map(|count| count.parse::<u64>().unwrap())
+        };
+        assert!(of("_count").is_some(), "{name} has no count");
+        assert_eq!(of("_bucket{le=\"+Inf\"}"), of("_count"), "{name}");
+    }
+    assert!(text.contains("waypost_answer_seconds_bucket"));
     let value = |name: &str| -> u64 {
         let matches = text.lines().filter_map(|line| line.strip_prefix(name));
         matches.filter_map(|rest| rest.rsplit(' ').next()?.parse::<u64>().ok()).sum()

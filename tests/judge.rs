@@ -4,8 +4,9 @@
 
 mod node;
 
-use node::{Click, Judge, Kind, Protocol, Random};
+use node::{Click, Exceptions, Judge, Kind, Mailing, Protocol, Random, Verdict};
 use serde_json::Value;
+use uuid::Uuid;
 use waypost::clock::Timestamp;
 
 #[test]
@@ -108,6 +109,168 @@ fn an_event_from_before_or_after_its_request_is_seen() {
     }
 }
 
+#[test]
+fn what_the_node_traces_as_unrecorded_is_not_missing() {
+    let (judge, mut lines) = run();
+    lines.remove(3);
+    let unrecorded = traced(3, ANSWERED, "queue_full");
+    let verdict = hear(&judge, &lines, &unrecorded);
+    assert!(verdict.is_exact(), "{verdict}");
+    assert_eq!(verdict.unrecorded, 1);
+    // One trace accounts for one event, of its own time.
+    lines.remove(3);
+    let verdict = hear(&judge, &lines, &unrecorded);
+    assert_eq!((verdict.missing, verdict.unrecorded), (1, 1), "{verdict}");
+    for time in [ASKED - 1_000, ANSWERED + 1_000] {
+        let (judge, mut lines) = run();
+        lines.truncate(COUNT - 2);
+        lines.remove(3);
+        let verdict = hear(&judge, &lines, &traced(3, time, "queue_full"));
+        let counts = (verdict.missing, verdict.spurious, verdict.unrecorded);
+        // After its asking, one of the two that died explains the later trace.
+        let strays = usize::from(time < ASKED);
+        assert_eq!(counts, (1, strays, 1 - strays), "{verdict}");
+    }
+}
+
+#[test]
+fn what_is_traced_as_unrecorded_and_recorded_all_the_same_is_seen() {
+    let (judge, lines) = run();
+    let verdict = hear(&judge, &lines, &traced(3, ASKED, "queue_full"));
+    assert_eq!((verdict.missing, verdict.spurious), (0, 1), "{verdict}");
+    // What the disk still had when the node ended may have been written.
+    let verdict = hear(&judge, &lines, &traced(3, ASKED, "shutdown"));
+    assert!(verdict.is_exact(), "{verdict}");
+}
+
+#[test]
+fn a_late_event_is_counted_and_only_a_kill_may_lose_it() {
+    let (judge, mut lines) = run();
+    let late = traced(3, ASKED, "late");
+    let verdict = hear(&judge, &lines, &late);
+    assert!(verdict.is_exact(), "{verdict}");
+    assert_eq!((verdict.late, verdict.late_lost), (1, 0));
+    lines.remove(3);
+    let verdict = hear(&judge, &lines, &late);
+    assert_eq!((verdict.missing, verdict.late, verdict.late_lost), (0, 1, 1), "{verdict}");
+}
+
+#[test]
+fn as_many_traces_as_can_be_are_matched_with_events_of_their_time() {
+    // From asking to answering, in milliseconds, and the times of a late and of an unrecorded
+    // event: what is given to one must not be all that the other could have.
+    for (spans, late, unrecorded) in [
+        ([(0, Some(9)), (4, Some(5))], 4, 8),
+        ([(4, Some(5)), (0, Some(9))], 8, 4),
+        ([(9, Some(100)), (5, Some(50))], 6, 10),
+        ([(5, Some(50)), (9, Some(100))], 10, 6),
+        ([(3, Some(5)), (4, None)], 4, 7),
+        ([(3, Some(5)), (4, None)], 7, 4),
+    ] {
+        let mut judge = Judge::new(NODE);
+        let at = |ms: u64| Timestamp::from_micros(ASKED + ms * 1_000);
+        for (click, (asked, answered)) in clicks().iter().zip(spans) {
+            judge.asked(click, at(asked));
+            if let Some(answered) = answered {
+                judge.answered(&click.link.message, at(answered));
+            }
+        }
+        let text = [(1, late, "late"), (2, unrecorded, "queue_full")]
+            .map(|(serial, time, reason)| trace(serial, at(time).micros(), reason));
+        let verdict = hear(&judge, &[], &Exceptions::read(&text.concat()));
+        let counts = (verdict.missing, verdict.spurious, verdict.late_lost, verdict.unrecorded);
+        assert_eq!(counts, (0, 0, 1, 1), "{spans:?} {verdict}");
+    }
+}
+
+#[test]
+fn answers_that_came_after_the_cut_are_no_obligations_of_it() {
+    let (judge, mut lines) = run();
+    lines.clear();
+    let before = judge.hearing_until(Timestamp::from_micros(ANSWERED - 1));
+    let verdict = before.verdict(&Exceptions::default());
+    assert_eq!((verdict.acknowledged, verdict.missing), (0, 0), "{verdict}");
+    let after = judge.hearing_until(Timestamp::from_micros(ANSWERED));
+    assert_eq!(after.verdict(&Exceptions::default()).missing, COUNT - 2);
+}
+
+#[test]
+fn a_wrong_answer_is_seen() {
+    let (mut judge, lines) = run();
+    judge.wronged("answered 503".to_owned());
+    let verdict = hear(&judge, &lines, &Exceptions::default());
+    assert!(!verdict.is_kept() && verdict.wrong == 1, "{verdict}");
+}
+
+#[test]
+fn a_mailing_draws_its_clicks_again_and_no_others() {
+    let hosts = ["one.example".to_owned(), "two.example".to_owned()];
+    let mailing = Mailing::new(7, &hosts, &[Protocol::Http1, Protocol::Http2]);
+    assert_eq!(mailing.lanes(), 4);
+    let mut judge = Judge::new(NODE).of(mailing.clone());
+    let mut lines = Vec::new();
+    for serial in 0..200 {
+        let mut click = mailing.click(serial);
+        assert_eq!(click, mailing.click(serial));
+        assert_eq!(mailing.serial(&click.link.message), Some(serial));
+        let (protocol, host) = mailing.lane(serial % 4);
+        assert_eq!((click.visit.protocol, click.host.as_str()), (protocol, host));
+        click.visit.is_resumed = serial % 3 == 0;
+        judge.asked(&click, Timestamp::from_micros(ASKED));
+        judge.answered(&click.link.message, Timestamp::from_micros(ANSWERED));
+        lines.push(line(&click, serial, ASKED));
+    }
+    assert_ne!(mailing.click(0).link.url, mailing.click(4).link.url);
+    for other in ["0000000000000008-1", "0000000000000007-x", "message-1"] {
+        assert_eq!(mailing.serial(other), None, "{other}");
+    }
+    let other = lines[5].replace(&mailing.message(5), "0000000000000007-05");
+    assert_eq!(judge.judge(borrowed(&[other])).spurious, 1, "another message");
+    let verdict = judge.judge(borrowed(&lines));
+    assert!(verdict.is_exact(), "{verdict}");
+    lines[5] = lines[5].replace("\"resumed\":false", "\"resumed\":true");
+    let verdict = judge.judge(borrowed(&lines));
+    assert_eq!((verdict.missing, verdict.spurious), (1, 1), "{verdict}");
+}
+
+#[test]
+fn traces_are_read_as_text_and_as_json() {
+    let id = uuid(5, ASKED);
+    let text = format!(
+        "2026-11-25T00:00:00Z  WARN waypost::edge::click: answered without a record event={id} \
+         reason=\"queue_full\"\nother=1 reason=\"none\"\nan event=nonsense\n"
+    );
+    let json = format!(
+        "{{\"level\":\"WARN\",\"fields\":{{\"event\":\"{id}\",\"reason\":\"queue_full\"}}}}\n{{\n"
+    );
+    for traces in [text, json] {
+        let exceptions = Exceptions::read(&traces);
+        assert_eq!(exceptions.unrecorded.len(), 1, "{traces}");
+        assert_eq!(exceptions.unrecorded[&id], "queue_full");
+        assert!(exceptions.late.is_empty());
+    }
+}
+
+fn hear(judge: &Judge, lines: &[String], exceptions: &Exceptions) -> Verdict {
+    let mut hearing = judge.hearing();
+    lines.iter().for_each(|line| hearing.hear(line));
+    hearing.verdict(exceptions)
+}
+
+/// What a node traces of the event of `serial`, made at `time`.
+fn traced(serial: usize, time: u64, reason: &str) -> Exceptions {
+    Exceptions::read(&trace(serial, time, reason))
+}
+
+fn trace(serial: usize, time: u64, reason: &str) -> String {
+    format!("WARN told event={} reason=\"{reason}\"\n", uuid(serial, time))
+}
+
+/// The id that [`line`] gives at [`ASKED`].
+fn uuid(serial: usize, time: u64) -> Uuid {
+    Uuid::from_u128(u128::from(time / 1_000) << 80 | 0x7000_8000 << 48 | serial as u128)
+}
+
 /// A judge that was told of [`COUNT`] requests, of which the last two died, and the event of each.
 fn run() -> (Judge, Vec<String>) {
     let mut judge = Judge::new(NODE);
@@ -143,7 +306,7 @@ fn line(click: &Click, serial: usize, time: u64) -> String {
 }
 
 fn id(serial: usize) -> String {
-    format!("01938d2e-7c00-7000-8000-{serial:012x}")
+    uuid(serial, ASKED).to_string()
 }
 
 /// Every member, at any depth.

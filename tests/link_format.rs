@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use waypost::clock::Timestamp;
 use waypost::disk::{Disk, SystemDisk};
 use waypost::hostname::Hostname;
-use waypost::token::{Action, Claims, Keyring};
+use waypost::token::{Action, Claims, Keyring, Later};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_795_000_000);
 
@@ -172,9 +172,9 @@ fn keys_are_made_used_and_refused_without_a_restart() {
     assert!(opens(&node, NOW) && !node.reload().unwrap());
     let second = ours.create(later).unwrap();
     assert_eq!(ours.sealing_key(later), Some(second), "the newest seals");
-    ours.refuse(second, later).unwrap();
+    ours.refuse(second, later, Later::Refused).unwrap();
     assert_eq!(ours.sealing_key(later), Some(first), "a refused key does not");
-    ours.refuse(first, later).unwrap();
+    ours.refuse(first, later, Later::Refused).unwrap();
     assert!(node.reload().unwrap());
     assert!(opens(&node, NOW) && !opens(&node, later), "refused from that time on");
     assert_eq!(ours.sealing_key(later), None);

@@ -28,10 +28,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
 use crate::identity::{DESTINATION, Identity};
-use crate::server::{Kind, Running, Server};
+use crate::running::Running;
+use crate::server::{Kind, Server};
 
 /// Starts the yardstick.
-pub(crate) fn start(identity: &Identity) -> Result<Server, String> {
+pub(crate) fn start(identity: &Identity, path: &str) -> Result<Server, String> {
     let own = env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(own)
         .env(CHILD, &identity.chain)
@@ -47,7 +48,7 @@ pub(crate) fn start(identity: &Identity) -> Result<Server, String> {
         BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
     }
     let address = line.trim().parse().map_err(|_| format!("bare said {line:?}"))?;
-    Ok(Server::new(Kind::Bare, child, address, "/c/offer".to_owned()))
+    Ok(Server::new(Kind::Bare, child, address, path.to_owned()))
 }
 
 /// Serves for ever when this process was started to be the yardstick; `None` when it was not.

@@ -8,13 +8,13 @@ use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::{cipher_suite, default_provider};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, HandshakeKind, NamedGroup, RootCertStore};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::identity::{HOST, Identity};
 use crate::server::Server;
+use crate::wire::{self, Content};
 use crate::work::Protocol;
 
 /// Makes connections of one kind to one server. Nothing is resumed: each handshake is full.
@@ -87,43 +87,10 @@ impl Client {
         stream: &mut TlsStream<TcpStream>,
         buffer: &mut Vec<u8>,
     ) -> Result<(), String> {
-        stream.write_all(&self.request).await.map_err(|error| format!("asking: {error}"))?;
-        buffer.clear();
-        loop {
-            let count =
-                stream.read_buf(buffer).await.map_err(|error| format!("reading: {error}"))?;
-            if count == 0 {
-                return Err("the connection ended before the answer did".to_owned());
-            }
-            if let Some(length) = answer_length(buffer)? {
-                if buffer.len() > length {
-                    return Err("more came than was asked for".to_owned());
-                }
-                if buffer.len() == length {
-                    return Ok(());
-                }
-            }
-        }
+        let answer = wire::ask(stream, &self.request, Content::Told, buffer).await;
+        let head = answer.map_err(|error| format!("asking: {error}"))?;
+        if head.status == 302 { Ok(()) } else { Err(format!("answered {}", head.status)) }
     }
-}
-
-/// The length of the answer that starts `bytes`, header and body, once its header is complete.
-fn answer_length(bytes: &[u8]) -> Result<Option<usize>, String> {
-    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
-        return Ok(None);
-    };
-    let header = std::str::from_utf8(&bytes[..end]).map_err(|error| error.to_string())?;
-    let mut lines = header.split("\r\n");
-    let status = lines.next().unwrap_or_default();
-    if !status.starts_with("HTTP/1.1 302") {
-        return Err(format!("answered {status:?}"));
-    }
-    let length = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .and_then(|(_, value)| value.trim().parse::<usize>().ok())
-        .ok_or("an answer without Content-Length")?;
-    Ok(Some(end + 4 + length))
 }
 
 /// A browser's fields, since a click comes from one.

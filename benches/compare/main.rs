@@ -20,9 +20,13 @@ mod idle;
 mod load;
 mod nginx;
 mod process;
+mod running;
 mod server;
 mod table;
 mod waypost;
+#[allow(dead_code, unreachable_pub, reason = "the tests use the rest")]
+#[path = "../../tests/node/wire.rs"]
+mod wire;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -34,7 +38,7 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use identity::Identity;
-use server::{Kind, Server};
+use server::{Ground, Kind, Server};
 use table::Table;
 use work::{Protocol, Work};
 
@@ -54,6 +58,12 @@ struct Arguments {
     /// Servers.
     #[arg(long, value_delimiter = ',', default_value = "bare,nginx,waypost")]
     servers: Vec<Kind>,
+    /// Another build of waypost, measured beside this one as `before`.
+    #[arg(long)]
+    before: Option<PathBuf>,
+    /// Lines for the section [journal] of waypost's configuration, such as 'sync = "os"'.
+    #[arg(long, default_value = "")]
+    journal: String,
     /// Folder for the servers' files, on a real disk; without it, one under the target folder.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -95,11 +105,22 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
     let folder = tempfile::tempdir_in(&root).map_err(|error| error.to_string())?;
     let identity = Identity::make(folder.path())?;
     let mut table = Table::new(process::file_system(folder.path())?);
+    let before = arguments.before.as_deref();
+    let path = waypost::path(&identity, folder.path())?;
+    let ground = Ground {
+        identity: &identity,
+        folder: folder.path(),
+        path: &path,
+        before,
+        journal: &arguments.journal,
+    };
+    let mut kinds = arguments.servers.clone();
+    kinds.extend(before.map(|_| Kind::Before));
 
     if !works.is_empty() {
         let mut servers = Vec::new();
-        for kind in &arguments.servers {
-            match Server::start(*kind, &identity, folder.path()) {
+        for kind in &kinds {
+            match Server::start(*kind, ground) {
                 Ok(server) => servers.push(server),
                 Err(reason) => table.absent(*kind, reason),
             }
@@ -118,7 +139,7 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
     if with_idle {
         for protocol in [Protocol::Http1, Protocol::Http2] {
             eprint!("\ridle {protocol:<30}");
-            measure_idle(protocol, &arguments.servers, &identity, folder.path(), &mut table);
+            measure_idle(protocol, &kinds, ground, &mut table);
         }
         eprintln!();
     }
@@ -127,19 +148,13 @@ fn compare(arguments: &Arguments) -> Result<(), String> {
 }
 
 /// Memory is no time: all servers are measured at once.
-fn measure_idle(
-    protocol: Protocol,
-    kinds: &[Kind],
-    identity: &Identity,
-    folder: &Path,
-    table: &mut Table,
-) {
+fn measure_idle(protocol: Protocol, kinds: &[Kind], ground: Ground<'_>, table: &mut Table) {
     thread::scope(|scope| {
         let measuring = kinds.iter().map(|kind| {
             // A fresh process: memory that earlier load left free would hide what idles.
             let measure = || {
-                let server = Server::start(*kind, identity, folder)?;
-                idle::measure(&server, identity, protocol)
+                let server = Server::start(*kind, ground)?;
+                idle::measure(&server, ground.identity, protocol)
             };
             (*kind, scope.spawn(measure))
         });

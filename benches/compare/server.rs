@@ -3,16 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ExitStatus};
-use std::thread::sleep;
-use std::time::Duration;
 
 use clap::ValueEnum;
-use rustix::process::{Pid, Signal, kill_process};
-use waypost::clock::{Clock, SystemClock};
 
-use crate::identity::Identity;
-use crate::{bare, nginx, waypost as product};
+use crate::identity::{DESTINATION, HOST, Identity};
+use crate::nginx::{Nginx, Site};
+use crate::running::Running;
+use crate::{bare, waypost as product};
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -23,6 +20,23 @@ pub(crate) enum Kind {
     Nginx,
     /// The product.
     Waypost,
+    /// Another build of the product, to see what a change did.
+    #[value(skip)]
+    Before,
+}
+
+/// What servers are started with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground<'a> {
+    pub(crate) identity: &'a Identity,
+    /// Where their files go.
+    pub(crate) folder: &'a Path,
+    /// A click's path: what any server is asked for is as long, since reading it is work too.
+    pub(crate) path: &'a str,
+    /// The program of [`Kind::Before`].
+    pub(crate) before: Option<&'a Path>,
+    /// Lines for the section `[journal]` of [`Kind::Waypost`].
+    pub(crate) journal: &'a str,
 }
 
 /// A running server.
@@ -38,18 +52,22 @@ pub(crate) struct Server {
     child: Running,
 }
 
-/// A child process that does not outlive this value.
-#[derive(Debug)]
-pub(crate) struct Running(Child);
-
 impl Server {
-    /// Starts a server that presents `identity`, with its files under `folder`; returns when it
-    /// answers. The error says why it could not.
-    pub(crate) fn start(kind: Kind, identity: &Identity, folder: &Path) -> Result<Self, String> {
-        match kind {
-            Kind::Bare => bare::start(identity),
-            Kind::Nginx => nginx::start(identity, folder),
-            Kind::Waypost => product::start(identity, folder),
+    /// Starts a server; returns when it answers. The error says why it could not.
+    pub(crate) fn start(kind: Kind, ground: Ground<'_>) -> Result<Self, String> {
+        let Ground { identity, folder, path, before, journal } = ground;
+        match (kind, before) {
+            (Kind::Bare, _) => bare::start(identity, path),
+            (Kind::Nginx, _) => {
+                let (chain, key) = (&identity.chain, &identity.key);
+                let site = Site { host: HOST, destination: DESTINATION, chain, key };
+                let Nginx { child, address } = Nginx::start(&site, folder)?;
+                Ok(Self::new(kind, child, address, path.to_owned()))
+            }
+            (Kind::Before, Some(program)) => product::start(kind, program, identity, folder, ""),
+            (Kind::Waypost | Kind::Before, _) => {
+                product::start(kind, Path::new(product::BINARY), identity, folder, journal)
+            }
         }
     }
 
@@ -65,68 +83,7 @@ impl Server {
 
     /// The process, or the first of them.
     pub(crate) fn process(&self) -> u32 {
-        self.child.0.id()
-    }
-}
-
-impl Running {
-    pub(crate) fn new(child: Child) -> Self {
-        Self(child)
-    }
-
-    /// Asks `ready` again and again until it has an answer, the child ends, or [`PATIENCE`] does.
-    pub(crate) fn until<T>(&mut self, mut ready: impl FnMut() -> Option<T>) -> Result<T, Unready> {
-        let begun = SystemClock.now();
-        loop {
-            if let Some(answer) = ready() {
-                return Ok(answer);
-            }
-            if let Ok(Some(status)) = self.0.try_wait() {
-                return Err(Unready::Ended(status));
-            }
-            if begun.elapsed() > PATIENCE {
-                return Err(Unready::Late);
-            }
-            sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Asked, not killed: nginx's first process then ends its workers.
-        if let Some(process) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw)
-            && kill_process(process, Signal::TERM).is_ok()
-        {
-            let begun = SystemClock.now();
-            while begun.elapsed() < PATIENCE {
-                if !matches!(self.0.try_wait(), Ok(None)) {
-                    return;
-                }
-                sleep(Duration::from_millis(5));
-            }
-        }
-        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
-            eprintln!("a server could not be ended: {error}");
-        }
-    }
-}
-
-/// Why a server did not come up.
-#[derive(Debug)]
-pub(crate) enum Unready {
-    /// It ended.
-    Ended(ExitStatus),
-    /// It lives, but does not answer.
-    Late,
-}
-
-impl fmt::Display for Unready {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ended(status) => write!(f, "it ended before it answered ({status})"),
-            Self::Late => write!(f, "it did not answer within {PATIENCE:?}"),
-        }
+        self.child.process()
     }
 }
 
@@ -136,8 +93,7 @@ impl fmt::Display for Kind {
             Self::Bare => "bare",
             Self::Nginx => "nginx",
             Self::Waypost => "waypost",
+            Self::Before => "before",
         })
     }
 }
-
-const PATIENCE: Duration = Duration::from_secs(10);

@@ -50,7 +50,7 @@ impl Table {
     }
 
     fn is_void(&self, kind: Kind) -> bool {
-        kind == Kind::Waypost && MEMORY.contains(&self.file_system.as_str())
+        matches!(kind, Kind::Waypost | Kind::Before) && MEMORY.contains(&self.file_system.as_str())
     }
 
     fn write_head(f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +69,7 @@ impl Table {
     }
 
     fn write_work(&self, f: &mut fmt::Formatter<'_>, work: Work) -> fmt::Result {
-        let kinds = [Kind::Bare, Kind::Nginx, Kind::Waypost];
+        let kinds = [Kind::Bare, Kind::Nginx, Kind::Before, Kind::Waypost];
         let mut agreed = Vec::new();
         for kind in kinds {
             let Some(samples) = self.samples(work, kind) else { continue };

@@ -10,17 +10,24 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::identity::{DESTINATION, HOST, Identity};
-use crate::server::{Kind, Running, Server, Unready};
+use crate::running::{Running, Unready};
+use crate::server::{Kind, Server};
 
 /// Starts `waypost serve` with its data under `folder`.
-pub(crate) fn start(identity: &Identity, folder: &Path) -> Result<Server, String> {
+pub(crate) fn start(
+    kind: Kind,
+    program: &Path,
+    identity: &Identity,
+    folder: &Path,
+    journal: &str,
+) -> Result<Server, String> {
     let folder = tempfile::tempdir_in(folder).map_err(|error| error.to_string())?.keep();
     let data = folder.join("data");
     let file = folder.join("waypost.toml");
-    fs::write(&file, configuration(identity, &data)).map_err(|error| error.to_string())?;
-    command(&["key", "new"], &file)?;
+    fs::write(&file, configuration(identity, &data, journal)).map_err(|error| error.to_string())?;
+    command(program, &["key", "new"], &file)?;
     let traces = fs::File::create(folder.join("traces")).map_err(|error| error.to_string())?;
-    let child = Command::new(BINARY)
+    let child = Command::new(program)
         .args(["serve", "--config"])
         .arg(&file)
         .stdin(Stdio::null())
@@ -36,8 +43,18 @@ pub(crate) fn start(identity: &Identity, folder: &Path) -> Result<Server, String
             format!("{unready}: {traces}")
         }
     })?;
-    let path = mint(&file)?;
-    Ok(Server::new(Kind::Waypost, child, node.https, path).with_metrics(node.admin))
+    let path = mint(program, &file)?;
+    Ok(Server::new(kind, child, node.https, path).with_metrics(node.admin))
+}
+
+/// The path of a click that a key in a folder of its own has sealed.
+pub(crate) fn path(identity: &Identity, folder: &Path) -> Result<String, String> {
+    let folder = tempfile::tempdir_in(folder).map_err(|error| error.to_string())?;
+    let (program, file) = (Path::new(BINARY), folder.path().join("waypost.toml"));
+    let configuration = configuration(identity, &folder.path().join("data"), "");
+    fs::write(&file, configuration).map_err(|error| error.to_string())?;
+    command(program, &["key", "new"], &file)?;
+    mint(program, &file)
 }
 
 /// How often the server's journal has synced; `None` for a server that tells nothing.
@@ -71,21 +88,21 @@ fn node(data: &Path) -> Option<Node> {
 }
 
 /// The path of a click link, minted as a sender would.
-fn mint(configuration: &Path) -> Result<String, String> {
+fn mint(program: &Path, configuration: &Path) -> Result<String, String> {
     #[rustfmt::skip]
     let arguments = [
         "link", "click", "--host", HOST, "--to", DESTINATION, "--account", "acme",
         "--campaign", "spring-2026", "--message", "0192f0c1-5e6a-7cc3-9a41-2f2b7c1d9e10",
         "--recipient", "r-48151623", "--link", "hero-button",
     ];
-    let link = command(&arguments, configuration)?;
+    let link = command(program, &arguments, configuration)?;
     let link = url::Url::parse(&link).map_err(|error| format!("{link:?} is no link: {error}"))?;
     Ok(link.path().to_owned())
 }
 
 /// What a command of the product prints.
-fn command(arguments: &[&str], configuration: &Path) -> Result<String, String> {
-    let output = Command::new(BINARY)
+fn command(program: &Path, arguments: &[&str], configuration: &Path) -> Result<String, String> {
+    let output = Command::new(program)
         .args(arguments)
         .arg("--config")
         .arg(configuration)
@@ -98,7 +115,7 @@ fn command(arguments: &[&str], configuration: &Path) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn configuration(identity: &Identity, data: &Path) -> String {
+fn configuration(identity: &Identity, data: &Path, journal: &str) -> String {
     let (chain, key) = (identity.chain.display(), identity.key.display());
     let data = data.display();
     format!(
@@ -109,6 +126,9 @@ name = "compare"
 [edge]
 https = ["127.0.0.1:0"]
 http = []
+
+[journal]
+{journal}
 
 [admin]
 listen = "127.0.0.1:0"
@@ -121,4 +141,5 @@ key = "{key}"
     )
 }
 
-const BINARY: &str = env!("CARGO_BIN_EXE_waypost");
+/// The build beside which this bench was built.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_waypost");

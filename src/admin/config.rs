@@ -17,7 +17,8 @@ pub struct Config {
     pub key: Option<PathBuf>,
     /// Names under which the door may be asked, besides its address and `localhost`.
     pub hosts: Vec<String>,
-    /// For a TLS handshake, for a request's header, and between requests.
+    /// For a TLS handshake, for a request's header, between requests, and for any progress of rows
+    /// that are sent or answers that are read.
     pub deadline: Duration,
 }
 

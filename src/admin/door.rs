@@ -21,11 +21,15 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 use super::access::Rules;
+use super::minting::Minting;
+use super::reading::Reading;
 use super::secure::Secure;
 use super::{Config, Readiness, Recent, Sample, routes};
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::drain::Drain;
-use crate::metrics::Metrics;
+use crate::metrics::{Degraded, Metrics};
+use crate::token::Mint;
 
 /// Reads the link keys again; true when something changed. Blocks.
 pub type ReloadKeys = Arc<dyn Fn() -> Result<bool, String> + Send + Sync>;
@@ -38,14 +42,14 @@ pub struct Parts {
     pub readiness: Readiness,
     /// The bearer token.
     pub token: Option<Vec<u8>>,
-    /// Where the Unix socket goes.
-    pub socket: PathBuf,
-    /// The file system that a dead process's socket is removed from.
-    pub disk: Arc<dyn Disk>,
     /// The last events, which only `dev` keeps.
     pub recent: Option<Recent>,
     /// The sample mail, which only `dev` shows.
     pub sample: Option<Sample>,
+    /// Mints links.
+    pub mint: Mint,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
     /// Reads the link keys again.
     pub reload_keys: ReloadKeys,
     /// The certificate, needed beyond loopback.
@@ -54,19 +58,26 @@ pub struct Parts {
 
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parts").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Parts").field("readiness", &self.readiness).finish_non_exhaustive()
     }
 }
 
-/// The operator's door, bound.
+/// The operator's door, bound. Whoever asks before it serves waits.
 #[derive(Debug)]
 pub struct Door {
     tcp: TcpListener,
-    unix: UnixListener,
+    unix: Option<Unix>,
     address: SocketAddr,
     hosts: Vec<String>,
     deadline: Duration,
-    parts: Parts,
+}
+
+/// The Unix socket, and where it is.
+#[derive(Debug)]
+struct Unix {
+    listener: UnixListener,
+    path: PathBuf,
+    disk: Arc<dyn Disk>,
 }
 
 /// Why the door could not be bound: the operator's to mend.
@@ -94,16 +105,31 @@ pub enum BindError {
 }
 
 impl Door {
-    /// Binds the address and the socket. Must be called on a runtime.
-    pub fn bind(config: &Config, parts: Parts) -> Result<Self, BindError> {
+    /// Binds the address and the socket. Must be called on a runtime. A socket that a full or
+    /// failing disk does not take is told, and `degraded`; the address answers all the same.
+    pub fn bind(
+        config: &Config,
+        socket: &Path,
+        disk: Arc<dyn Disk>,
+        degraded: &Degraded,
+    ) -> Result<Self, BindError> {
+        // First of all, since it tells whether another node is here.
+        let unix = match unix(socket, &*disk) {
+            Ok(listener) => Some(Unix { listener, path: socket.to_owned(), disk }),
+            Err(error @ BindError::InUse(_)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the operator's door has no socket");
+                degraded.begin(REASON);
+                None
+            }
+        };
         let wrong = |source| BindError::Address { address: config.listen, source };
         let tcp = StdTcpListener::bind(config.listen).map_err(wrong)?;
         tcp.set_nonblocking(true).map_err(wrong)?;
         let tcp = TcpListener::from_std(tcp).map_err(wrong)?;
         let address = tcp.local_addr().map_err(wrong)?;
-        let unix = unix(&parts.socket, &*parts.disk)?;
         let (hosts, deadline) = (config.hosts.clone(), config.deadline);
-        Ok(Self { tcp, unix, address, hosts, deadline, parts })
+        Ok(Self { tcp, unix, address, hosts, deadline })
     }
 
     /// Where it was bound.
@@ -112,11 +138,13 @@ impl Door {
     }
 
     /// Answers until the drain begins, then finishes what is in progress.
-    pub fn serve(self, drain: &Drain) {
-        let Self { tcp, unix, address, hosts, deadline, mut parts } = self;
+    pub fn serve(self, mut parts: Parts, drain: &Drain) {
+        let Self { tcp, unix, address, hosts, deadline } = self;
         let rules = Arc::new(Rules::new(address, hosts, parts.token.take()));
-        let (socket, disk, tls) = (parts.socket.clone(), Arc::clone(&parts.disk), parts.tls.take());
-        let (outside, inside) = routes::routers(parts, rules);
+        let tls = parts.tls.take();
+        let (mint, clock) = (parts.mint.clone(), Arc::clone(&parts.clock));
+        let minting = Minting::new(mint, clock, deadline, drain.clone());
+        let (outside, inside) = routes::routers(parts, minting, rules);
         match tls {
             Some(config) => {
                 let (secure, accepting) = Secure::new(tcp, config, deadline, drain.clone());
@@ -125,10 +153,11 @@ impl Door {
             }
             None => drain.spawn(answer(tcp, outside, deadline, drain.clone())),
         }
+        let Some(Unix { listener, path, disk }) = unix else { return };
         let ending = drain.clone();
         drain.spawn(async move {
-            answer(unix, inside, deadline, ending).await;
-            if let Err(error) = disk.remove(&socket) {
+            answer(listener, inside, deadline, ending).await;
+            if let Err(error) = disk.remove(&path) {
                 tracing::debug!(%error, "the socket was gone already");
             }
         });
@@ -159,7 +188,8 @@ where
     }
 }
 
-/// Answers one connection. A peer that is silent, slow or idle is closed after `deadline`.
+/// Answers one connection. A peer that is silent, slow or idle, or does not read what it asked
+/// for, is closed after `deadline`.
 async fn converse<S>(stream: S, router: Router, deadline: Duration, ending: &Drain)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -167,7 +197,10 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(deadline)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Reading::new(stream, deadline)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
@@ -197,5 +230,7 @@ fn unix(path: &Path, disk: &dyn Disk) -> Result<UnixListener, BindError> {
     UnixListener::from_std(listener).map_err(wrong)
 }
 
+/// The operator's door has no socket.
+const REASON: &str = "admin_socket";
 /// Connections at a time, on each of the address and the socket.
 const CONNECTIONS: usize = 256;

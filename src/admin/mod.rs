@@ -6,16 +6,18 @@
 mod access;
 mod config;
 mod door;
+mod minting;
 mod node_file;
 mod page;
 mod readiness;
+mod reading;
 mod recent;
 mod routes;
 mod secure;
 
 pub use config::Config;
 pub use door::{BindError, Door, Parts, ReloadKeys};
-pub use node_file::{Links, NodeFile};
+pub use node_file::NodeFile;
 pub use page::{Label, Sample};
 pub use readiness::Readiness;
 pub use recent::Recent;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::Disk;
+use crate::token::LinkForm;
 
 /// What a running node tells of itself.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -27,18 +28,7 @@ pub struct NodeFile {
     /// The operator's door on this machine.
     pub socket: PathBuf,
     /// What printed links look like.
-    pub links: Links,
-}
-
-/// What printed links look like.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Links {
-    /// Scheme, `{host}` and port.
-    pub base: String,
-    /// The path prefix of click links.
-    pub click_prefix: String,
-    /// The path prefix of open pixels.
-    pub open_prefix: String,
+    pub links: LinkForm,
 }
 
 impl NodeFile {

@@ -19,6 +19,10 @@ pub struct Sample {
     pub secure: String,
     /// The command that follows it.
     pub curl: String,
+    /// The file of the throw-away authority, which a browser may be told to trust.
+    pub authority: String,
+    /// The command that mints a link.
+    pub mint: String,
     /// The command that prints events.
     pub terminal: String,
 }

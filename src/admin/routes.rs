@@ -17,19 +17,22 @@ use serde_json::{Value, json};
 
 use super::access::{Asked, Denied, Rules};
 use super::door::Parts;
+use super::minting::{self, Minting};
 use super::page;
 use crate::metrics::CONTENT_TYPE as METRICS;
 
 /// The router for the TCP address and the one for the Unix socket.
-pub(super) fn routers(parts: Parts, rules: Arc<Rules>) -> (Router, Router) {
+pub(super) fn routers(parts: Parts, minting: Minting, rules: Arc<Rules>) -> (Router, Router) {
     let parts = Arc::new(parts);
+    let links = Router::new().route("/v1/links", post(minting::links)).with_state(minting);
     let mut router = Router::new()
         .route("/", get(home))
         .route("/metrics", get(metrics))
         .route("/livez", get(|| async { text("ok\n") }))
         .route("/readyz", get(ready))
         .route("/v1/ledger", get(ledger))
-        .route("/v1/keys/reload", post(reload_keys));
+        .route("/v1/keys/reload", post(reload_keys))
+        .merge(links);
     if parts.recent.is_some() {
         router = router.route("/v1/events", get(events));
     }
@@ -142,7 +145,7 @@ async fn events(State(parts): State<Arc<Parts>>, Query(asked): Query<After>) -> 
     typed(StatusCode::OK, JSON, recent.after(asked.after))
 }
 
-fn failure(status: StatusCode, reason: &str) -> Response {
+pub(super) fn failure(status: StatusCode, reason: &str) -> Response {
     object(status, &json!({ "error": reason }))
 }
 

@@ -4,12 +4,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use thiserror::Error;
 
-use super::place;
-use crate::config::Settings;
+use super::output::{self, OutputError};
+use super::place::PlaceError;
+use crate::clock::Clock;
+use crate::config::{Draft, Settings};
 use crate::disk::Disk;
+use crate::server::{Objection, World, examine};
 
-/// Checks a configuration file: exit 0 when a node can run from it, else 2 with every reason.
+/// Checks a configuration file and all files that it names: exit 0 when a node can run from it
+/// and leaves nothing out, else 2 with every reason.
 #[derive(Args, Debug)]
 pub(super) struct CheckArgs {
     /// The configuration file.
@@ -17,38 +22,56 @@ pub(super) struct CheckArgs {
     config: PathBuf,
 }
 
+/// Why a file was not found good.
+#[derive(Debug, Error)]
+pub(super) enum CheckError {
+    /// Nobody reads what is told.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// It cannot be read, or not be served.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
 impl CheckArgs {
-    /// Checks; returns the exit code.
-    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> u8 {
-        match place::load(&**disk, &self.config) {
-            Ok(settings) => {
-                println!("{} can be served:", self.config.display());
-                summary(&settings);
-                0
-            }
-            Err(error) => {
-                eprintln!("{error}");
-                2
-            }
+    /// Checks, and tells what a node would do.
+    pub(super) fn run(
+        self,
+        disk: &Arc<dyn Disk>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(), CheckError> {
+        let file = self.config;
+        let mut draft = Draft::read(&**disk, &file)
+            .map_err(|source| PlaceError::Unreadable { file: file.clone(), source })?;
+        draft.object_to_missing_files(&**disk);
+        let world = World { disk: Arc::clone(disk), clock: Arc::clone(clock) };
+        for Objection { key, table, reason } in examine(&draft.settings, &world) {
+            draft.object(key, table, reason);
         }
+        let settings = draft.finish().map_err(PlaceError::Problems)?;
+        output::line(format_args!("{} can be served:", file.display()))?;
+        Ok(summary(&settings)?)
     }
 }
 
-fn summary(settings: &Settings) {
+fn summary(settings: &Settings) -> Result<(), OutputError> {
     let addresses = |list: &[std::net::SocketAddr]| {
         let texts: Vec<_> = list.iter().map(ToString::to_string).collect();
         if texts.is_empty() { "none".to_owned() } else { texts.join(", ") }
     };
-    println!(
-        "  node          {} with data in {}",
-        settings.node.name,
-        settings.node.data.display()
-    );
-    println!("  https         {}", addresses(&settings.edge.https));
-    println!("  http          {}", addresses(&settings.edge.http));
-    println!("  admin         {}", settings.admin.listen);
+    let (name, data) = (&settings.node.name, settings.node.data.display());
+    let files = settings.tls.certificates.len();
     let hosts: usize = settings.tls.certificates.iter().map(|files| files.hosts.len()).sum();
-    println!("  certificates  {} in files, for {hosts} names", settings.tls.certificates.len());
-    println!("  journal       {}", settings.journal.directory.display());
-    println!("  link keys     {}", settings.links.keys.display());
+    for (what, told) in [
+        ("node", format!("{name} with data in {data}")),
+        ("https", addresses(&settings.edge.https)),
+        ("http", addresses(&settings.edge.http)),
+        ("admin", settings.admin.listen.to_string()),
+        ("certificates", format!("{files} in files, for {hosts} names")),
+        ("journal", settings.journal.directory.display().to_string()),
+        ("link keys", settings.links.keys.display().to_string()),
+    ] {
+        output::line(format_args!("  {what:<12}  {told}"))?;
+    }
+    Ok(())
 }

@@ -12,6 +12,7 @@ use super::dev::DevArgs;
 use super::journal::JournalArgs;
 use super::key::KeyArgs;
 use super::link::LinkArgs;
+use super::output;
 use super::serve::ServeArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, SystemDisk};
@@ -29,7 +30,7 @@ struct Arguments {
 enum Command {
     /// Try everything on this machine: no certificate, DNS or configuration needed.
     Dev(DevArgs),
-    /// Run a node from a configuration file.
+    /// Run a node from a configuration file, until SIGTERM or Ctrl-C.
     Serve(ServeArgs),
     /// Check a configuration file and say everything that is wrong with it.
     Check(CheckArgs),
@@ -50,9 +51,9 @@ pub fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Dev(dev) => ended(dev.run(&disk, &clock).map(|()| 0)),
         Command::Serve(serve) => ended(serve.run(&disk, &clock).map(|()| 0)),
-        Command::Check(check) => ExitCode::from(check.run(&disk)),
+        Command::Check(check) => ended(check.run(&disk, &clock).map(|()| 0)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
-        Command::Link(link) => ended(link.run(&disk, &*clock).map(|()| 0)),
+        Command::Link(link) => ended(link.run(&disk, &clock)),
         Command::Journal(journal) => ended(journal.run(&disk)),
         Command::Audit(audit) => ended(audit.run(&disk, &clock)),
     }
@@ -63,7 +64,7 @@ fn ended(result: Result<u8, impl Display>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("waypost: {error}");
+            output::tell(format_args!("waypost: {error}"));
             ExitCode::from(2)
         }
     }

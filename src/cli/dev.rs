@@ -9,12 +9,14 @@ use clap::Args;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::output;
 use super::place::DEV_FOLDER;
 use super::trace;
-use crate::admin::{Label, Sample};
+use crate::admin::{self, Label, Sample};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::disk::{Disk, DiskLock};
+use crate::edge::BindError;
 use crate::hostname::{Hostname, HostnameError};
 use crate::server::{self, EachEvent, Extras, Running, ServeError, World};
 use crate::token::{Action, Claims, Keyring, KeyringError, SealError};
@@ -23,13 +25,13 @@ use crate::token::{Action, Claims, Keyring, KeyringError, SealError};
 #[derive(Args, Debug)]
 pub(super) struct DevArgs {
     /// Where HTTPS is answered; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443", value_parser = loopback)]
     https: SocketAddr,
     /// Where plain HTTP is answered; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = loopback)]
     http: SocketAddr,
     /// Where the operator's door is; port 0 takes a free one.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9180")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9180", value_parser = loopback)]
     admin: SocketAddr,
     /// The folder for keys and events, made if missing.
     #[arg(long, value_name = "DIR", default_value = DEV_FOLDER)]
@@ -50,6 +52,14 @@ pub(super) enum DevError {
         /// What the system said.
         source: io::Error,
     },
+    /// An address is taken.
+    #[error("--{flag} {address} is in use: name another port, or 0 for a free one")]
+    AddressInUse {
+        /// The flag that names it.
+        flag: &'static str,
+        /// The address.
+        address: SocketAddr,
+    },
     /// Our own name is refused: our fault.
     #[error("{HOST} {0}")]
     Host(#[from] HostnameError),
@@ -59,9 +69,6 @@ pub(super) enum DevError {
     /// The first key could not be made.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
-    /// An address that is not of this machine.
-    #[error("--{0} {1}: dev is for this machine only, expected an address such as 127.0.0.1:0")]
-    NotLoopback(&'static str, SocketAddr),
     /// The node could not start.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -70,11 +77,6 @@ pub(super) enum DevError {
 impl DevArgs {
     /// Runs the node until Ctrl-C.
     pub(super) fn run(self, disk: &Arc<dyn Disk>, clock: &Arc<dyn Clock>) -> Result<(), DevError> {
-        for (flag, address) in [("https", self.https), ("http", self.http), ("admin", self.admin)] {
-            if !address.ip().is_loopback() {
-                return Err(DevError::NotLoopback(flag, address));
-            }
-        }
         let host = Hostname::parse(HOST)?;
         let _lock = self.take_folder(disk)?;
         let mut settings = Settings::dev(&self.data);
@@ -87,7 +89,7 @@ impl DevArgs {
         if keyring.sealing_key(now).is_none() {
             keyring.create(now)?;
         }
-        trace::begin(&settings.trace);
+        let _tracing = trace::begin(&settings.trace).map_err(ServeError::Thread)?;
         let world = World { disk: Arc::clone(disk), clock: Arc::clone(clock) };
         let links = Arc::new(Samples { host, keyring, now });
         let (for_page, data) = (Arc::clone(&links), self.data.clone());
@@ -99,9 +101,28 @@ impl DevArgs {
         let data = self.data.clone();
         let ended = server::serve(&settings, world, extras, |running| {
             links.tell(running, &data);
-        })?;
-        println!("{} events kept in {}", ended.counts.journalled, self.data.display());
+        });
+        let kept = ended.map_err(|error| self.explained(error))?.counts.journalled;
+        let kept = output::counted(kept, "event");
+        print(&format!("{kept} kept in {}\n", self.data.display()));
         Ok(())
+    }
+
+    /// Says which flag it is that names an address in use.
+    fn explained(&self, error: ServeError) -> DevError {
+        let taken = match &error {
+            ServeError::Bind(BindError { address, error }) => Some((*address, error.kind())),
+            ServeError::Admin(admin::BindError::Address { address, source }) => {
+                Some((*address, source.kind()))
+            }
+            _ => None,
+        };
+        let Some((address, io::ErrorKind::AddrInUse)) = taken else { return error.into() };
+        let flags = [("admin", self.admin), ("http", self.http), ("https", self.https)];
+        match flags.into_iter().find(|(_, own)| *own == address) {
+            Some((flag, _)) => DevError::AddressInUse { flag, address },
+            None => error.into(),
+        }
     }
 
     fn take_folder(&self, disk: &Arc<dyn Disk>) -> Result<DiskLock, DevError> {
@@ -168,11 +189,13 @@ impl Samples {
             format!("ca: {}", authority.display()),
             format!("admin: http://{}/", running.admin),
             format!("data: {}", data.display()),
-            format!("events: waypost journal cat --data {}", data.display()),
+            format!("events: {} journal cat --data {}", program(), quoted(data)),
             String::new(),
             format!("try: curl -i '{click}'"),
-            format!("try: curl -i --cacert {} '{secure}'", authority.display()),
+            format!("try: curl -i --cacert {} '{secure}'", quoted(&authority)),
+            format!("try: {}", mint_command(data)),
             format!("try: open http://{}/ in a browser: a sample mail to click", running.admin),
+            String::new(),
             String::new(),
         ];
         print(&lines.join("\n"));
@@ -196,10 +219,39 @@ impl Samples {
             ],
             pixel: self.pixel(&plain),
             secure: click.clone(),
-            curl: format!("curl -i --cacert {} '{click}'", authority.display()),
-            terminal: format!("waypost journal cat --data {}", data.display()),
+            curl: format!("curl -i --cacert {} '{click}'", quoted(&authority)),
+            authority: authority.display().to_string(),
+            mint: mint_command(data),
+            terminal: format!("{} journal cat --data {}", program(), quoted(data)),
         }
     }
+}
+
+/// Reads an address of this machine.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: Option<SocketAddr> = text.parse().ok();
+    address.filter(|address| address.ip().is_loopback()).ok_or_else(|| {
+        "expected an IP address of this machine and a port, such as 127.0.0.1:8080".to_owned()
+    })
+}
+
+/// The command that mints a link for this node.
+fn mint_command(data: &Path) -> String {
+    let link = format!("{} link click --host {HOST} --to https://example.com/", program());
+    if data == Path::new(DEV_FOLDER) { link } else { format!("{link} --data {}", quoted(data)) }
+}
+
+/// This program as it was called: who tries it out may not have installed it.
+fn program() -> String {
+    let called = std::env::args_os().next().map_or_else(|| "waypost".into(), PathBuf::from);
+    quoted(&called)
+}
+
+/// A path as a shell reads it (POSIX shell command language §2.2.2).
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/' | b'-' | b'_');
+    if path.bytes().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// Prints one short line for each event: what, when, which link, where to.
@@ -207,8 +259,12 @@ fn each_event() -> EachEvent {
     let mut is_first = true;
     Box::new(move |position, body| {
         let event: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
-        let kind = text("/type").rsplit('.').next().unwrap_or("-");
+        // What a sender or a visitor wrote must not move a terminal's cursor.
+        let text = |pointer: &str| {
+            let text = event.pointer(pointer).and_then(Value::as_str).unwrap_or("-");
+            text.escape_debug().to_string()
+        };
+        let kind = text("/type").rsplit('.').next().unwrap_or("-").to_owned();
         if std::mem::take(&mut is_first) {
             print("position  type  time  message  link  destination\n");
         }

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::output;
 use super::place::{Place, PlaceArgs, PlaceError};
 use crate::disk::Disk;
 use crate::journal::{
@@ -138,7 +139,7 @@ fn cat(
         }
         directories.retain(|(id, _)| *id >= from.directory);
     }
-    let mut skipped = 0;
+    let (mut skipped, mut printed) = (0, 0_u64);
     let last = directories.len() - 1;
     for (index, (id, path)) in directories.into_iter().enumerate() {
         let from = from.filter(|from| from.directory == id).map_or(1, |from| from.sequence);
@@ -153,6 +154,7 @@ fn cat(
                 out.write_all(stored.frame.body)?;
                 out.write_all(b"\n")?;
                 first.get_or_insert(sequence);
+                printed += 1;
             }
             if !(follow && index == last) {
                 break;
@@ -165,7 +167,11 @@ fn cat(
     }
     out.flush()?;
     if skipped > 0 {
-        eprintln!("{skipped} damaged events were skipped: see `waypost journal verify`");
+        let skipped = output::counted(skipped, "damaged event");
+        output::tell(format_args!("{skipped} skipped: see `waypost journal verify`"));
+    }
+    if let Some(from) = from.filter(|_| printed == 0) {
+        output::tell(format_args!("there is no event from {from} on"));
     }
     Ok(0)
 }
@@ -204,19 +210,24 @@ fn verdict(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "{}: {fault}", report.directory)?;
         }
     }
-    let frames = reports.iter().map(Report::frames).sum::<u64>();
+    let frames = reports.iter().map(|report| report.frames).sum::<u64>();
     let segments = reports.iter().map(|report| report.segments.len()).sum::<usize>();
     let faults = reports.iter().map(|report| report.faults.len()).sum::<usize>();
-    let state = if faults == 0 { "all can be read".to_owned() } else { format!("{faults} faults") };
-    writeln!(out, "{frames} events in {segments} segments: {state}")
+    let state = match faults {
+        0 => "all can be read".to_owned(),
+        faults => output::counted(faults as u64, "fault"),
+    };
+    let events = output::counted(frames, "event");
+    let segments = output::counted(segments as u64, "segment");
+    writeln!(out, "{events} in {segments}: {state}")
 }
 
 fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "directory {}  {} events  acknowledged before {}",
+        "directory {}  {}  acknowledged before {}",
         report.directory,
-        report.frames(),
+        output::counted(report.frames, "event"),
         report.cursor
     )?;
     writeln!(
@@ -258,10 +269,12 @@ fn object(report: &Report) -> Value {
     });
     json!({
         "directory": report.directory.to_string(),
-        "events": report.frames(),
+        "events": report.frames,
         "acknowledged_before": report.cursor,
         "segments": segments.collect::<Vec<_>>(),
-        "faults": report.faults,
+        "faults": report.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "notes": report.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "lost": report.lost,
     })
 }
 

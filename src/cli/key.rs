@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use thiserror::Error;
 
+use super::output::{self, OutputError};
 use super::place::{PlaceArgs, PlaceError};
-use super::time::{TimeError, moment};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Timestamp, TimestampError};
 use crate::disk::Disk;
-use crate::token::{KeyError, Keyring, KeyringError};
+use crate::token::{KeyError, Keyring, KeyringError, Later};
 
 /// Makes, lists and refuses link keys. A running node sees a change by itself.
 #[derive(Args, Debug)]
@@ -43,6 +43,10 @@ enum Command {
         /// From when on, such as 2026-12-01T00:00:00Z or 2026-12-01; without it, from now on.
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
+        /// Let a key that is refused already be refused from a later time on: until then its
+        /// links open again.
+        #[arg(long, requires = "from")]
+        postpone: bool,
     },
 }
 
@@ -51,13 +55,19 @@ enum Command {
 pub(super) enum KeyCommandError {
     /// `--from` is no time.
     #[error("--from: {0}")]
-    From(#[from] TimeError),
+    From(#[from] TimestampError),
     /// The id is none.
     #[error(transparent)]
     Id(#[from] KeyError),
     /// The keys could not be read or kept.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// What was done could not be told.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// The key would open again until the time of `--from`.
+    #[error("--from: {0}; use --postpone if that is meant")]
+    Revived(KeyringError),
     /// The place could not be found out.
     #[error(transparent)]
     Place(#[from] PlaceError),
@@ -75,21 +85,29 @@ impl KeyArgs {
             Command::New { place } => {
                 let place = place.resolve(disk)?;
                 let keyring = Keyring::load(Arc::clone(disk), &place.keys)?;
-                println!("{}", keyring.create(now)?);
+                output::line(keyring.create(now)?)?;
             }
             Command::List { place, json } => {
                 let place = place.resolve(disk)?;
-                list(&Keyring::load(Arc::clone(disk), &place.keys)?, json, now);
+                list(&Keyring::load_existing(Arc::clone(disk), &place.keys)?, json, now)?;
             }
-            Command::Refuse { id, place, from } => {
+            Command::Refuse { id, place, from, postpone } => {
                 let id = id.parse()?;
-                let from = from.as_deref().map(moment).transpose()?.unwrap_or(now);
+                let asked = from.as_deref().map(str::parse).transpose()?;
                 let place = place.resolve(disk)?;
-                let keyring = Keyring::load(Arc::clone(disk), &place.keys)?;
-                keyring.refuse(id, from)?;
-                println!("{id} is refused from {from} on");
+                let keyring = Keyring::load_existing(Arc::clone(disk), &place.keys)?;
+                let later = if postpone { Later::Allowed } else { Later::Refused };
+                let from = match keyring.refuse(id, asked.unwrap_or(now), later) {
+                    // From now on is what it already is.
+                    Err(KeyringError::Refused { already, .. }) if asked.is_none() => already,
+                    Err(error @ KeyringError::Refused { .. }) => {
+                        return Err(KeyCommandError::Revived(error));
+                    }
+                    refused => refused.map(|()| asked.unwrap_or(now))?,
+                };
+                output::line(format_args!("{id} is refused from {from} on"))?;
                 if keyring.sealing_key(now).is_none() {
-                    eprintln!("no key is left to seal with: make one with `waypost key new`");
+                    output::tell("no key is left to seal with: make one with `waypost key new`");
                 }
             }
         }
@@ -97,14 +115,14 @@ impl KeyArgs {
     }
 }
 
-fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
+fn list(keyring: &Keyring, as_json: bool, now: Timestamp) -> Result<(), OutputError> {
     let sealing = keyring.sealing_key(now);
     let state = |id, refused: Option<Timestamp>| match refused {
         Some(from) if from <= now => "refused",
         _ if sealing == Some(id) => "seals and opens",
         _ => "opens",
     };
-    let keys = keyring.list();
+    let (keys, faults) = (keyring.list(), keyring.faults());
     if as_json {
         let keys = keys.iter().map(|(id, created, refused)| {
             json!({
@@ -114,16 +132,23 @@ fn list(keyring: &Keyring, as_json: bool, now: Timestamp) {
                 "refused_from": refused.map(|from| from.to_string()),
             })
         });
-        println!("{}", json!({ "keys": keys.collect::<Vec<_>>() }));
-        return;
+        let faults = faults.iter().map(
+            |fault| json!({ "file": fault.file.display().to_string(), "reason": fault.reason }),
+        );
+        let (keys, faults): (Vec<_>, Vec<_>) = (keys.collect(), faults.collect());
+        return output::line(json!({ "keys": keys, "unreadable": faults }));
+    }
+    for fault in &faults {
+        output::tell(format_args!("{}: no key: {}", fault.file.display(), fault.reason));
     }
     if keys.is_empty() {
-        println!("no keys: make one with `waypost key new`");
-        return;
+        return output::line("no keys: make one with `waypost key new`");
     }
-    println!("{:<8}  {:<27}  {:<15}  refused from", "id", "created", "state");
+    output::line(format_args!("{:<8}  {:<27}  {:<15}  refused from", "id", "created", "state"))?;
     for (id, created, refused) in keys {
         let from = refused.map_or_else(|| "-".to_owned(), |from| from.to_string());
-        println!("{id:<8}  {created:<27}  {:<15}  {from}", state(id, refused));
+        let state = state(id, refused);
+        output::line(format_args!("{id:<8}  {created:<27}  {state:<15}  {from}"))?;
     }
+    Ok(())
 }

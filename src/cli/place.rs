@@ -8,9 +8,11 @@ use std::sync::Arc;
 use clap::Args;
 use thiserror::Error;
 
+use super::output;
 use crate::admin::NodeFile;
 use crate::config::{Problems, Settings};
 use crate::disk::Disk;
+use crate::token::LinkForm;
 
 /// The place of a command's keys and data.
 #[derive(Args, Clone, Debug, Default)]
@@ -30,12 +32,8 @@ pub(super) struct Place {
     pub(super) keys: PathBuf,
     /// The journal's folder.
     pub(super) journal: PathBuf,
-    /// Scheme, host pattern and port of printed links.
-    pub(super) base: String,
-    /// The path prefix of click links.
-    pub(super) click_prefix: String,
-    /// The path prefix of open pixels.
-    pub(super) open_prefix: String,
+    /// What printed links look like.
+    pub(super) form: LinkForm,
 }
 
 /// Why a place could not be found out.
@@ -61,15 +59,15 @@ impl PlaceArgs {
             return Ok(Place::of(&load(&**disk, file)?));
         }
         let data = self.data.clone().unwrap_or_else(|| {
-            eprintln!("using {DEV_FOLDER} in this folder (name another with --data or --config)");
+            output::tell(format_args!(
+                "using {DEV_FOLDER} in this folder (name another with --data or --config)"
+            ));
             PathBuf::from(DEV_FOLDER)
         });
         let mut place = Place::of(&Settings::dev(&data));
         // A node that runs tells where it can be reached, which its folder alone does not.
         if let Some(node) = NodeFile::read(&**disk, &data).ok().flatten() {
-            place.base = node.links.base;
-            place.click_prefix = node.links.click_prefix;
-            place.open_prefix = node.links.open_prefix;
+            place.form = node.links;
         }
         Ok(place)
     }
@@ -80,9 +78,7 @@ impl Place {
         Self {
             keys: settings.links.keys.clone(),
             journal: settings.journal.directory.clone(),
-            base: settings.links.base.clone(),
-            click_prefix: settings.edge.click_prefix.clone(),
-            open_prefix: settings.edge.open_prefix.clone(),
+            form: settings.link_form(),
         }
     }
 }

@@ -39,7 +39,7 @@ impl ServeArgs {
         clock: &Arc<dyn Clock>,
     ) -> Result<(), ServeCommandError> {
         let settings = place::load(&**disk, &self.config)?;
-        trace::begin(&settings.trace);
+        let _tracing = trace::begin(&settings.trace).map_err(ServeError::Thread)?;
         let world = World { disk: Arc::clone(disk), clock: Arc::clone(clock) };
         let ended = server::serve(&settings, world, Extras::default(), |running| {
             let (https, http, admin) = (&running.https, &running.http, running.admin);

@@ -5,6 +5,7 @@
 //! together and asks each what it cannot serve. All problems are told at once.
 
 mod document;
+mod draft;
 mod problems;
 mod reader;
 mod sections;
@@ -12,5 +13,6 @@ mod settings;
 mod suggest;
 mod units;
 
+pub use draft::Draft;
 pub use problems::{Problem, Problems};
 pub use settings::{Form, Level, Node, Settings, Shutdown, Trace};

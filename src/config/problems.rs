@@ -1,7 +1,7 @@
 //! What is wrong with a file, all of it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything that is wrong with a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,16 @@ pub struct Problem {
     pub value: String,
     /// What is wrong and what was expected.
     pub reason: String,
+}
+
+impl Problems {
+    /// The file holds bytes that are no text, from `at` on.
+    pub(super) fn not_utf8(file: &Path, bytes: &[u8], at: usize) -> Self {
+        let line = 1 + bytes.iter().take(at).filter(|byte| **byte == b'\n').count();
+        let reason = format!("the byte {:#04x} is no UTF-8", bytes.get(at).unwrap_or(&0));
+        let (key, value) = (String::new(), String::new());
+        Self { file: file.to_owned(), problems: vec![Problem { line, key, value, reason }] }
+    }
 }
 
 impl fmt::Display for Problems {

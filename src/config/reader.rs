@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::document::{Value, Written};
 use super::problems::Problem;
 use super::{suggest, units};
@@ -221,6 +223,21 @@ pub(super) fn list<T>(
         item(written, base).map_err(|reason| format!("the item {}: {reason}", written.text))
     };
     items.iter().map(read).collect()
+}
+
+/// A text, or a list of texts.
+pub(super) fn texts(written: &Written, base: &Path) -> Result<Vec<String>, String> {
+    match &written.value {
+        Value::Text(text) => Ok(vec![text.clone()]),
+        Value::List(_) => list(written, base, text),
+        _ => Err("expected a text in quotes, or a list of them in brackets".to_owned()),
+    }
+}
+
+/// A network.
+pub(super) fn network(written: &Written, base: &Path) -> Result<IpNet, String> {
+    let wrong = "expected a network such as 10.0.0.0/8 or 2001:db8::/32";
+    text(written, base)?.parse().map_err(|_| wrong.to_owned())
 }
 
 /// One of several words.

@@ -1,12 +1,14 @@
 //! Which keys each section has.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::document::{Value, Written};
 use super::problems::Problem;
 use super::reader::{
-    Finished, Section, address, bytes, choice, count, duration, list, path, size, text,
+    Finished, Section, address, bytes, choice, count, duration, list, network, path, size, text,
+    texts,
 };
 use super::settings::{Form, Level, Settings};
 use super::suggest;
@@ -64,8 +66,8 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     let edge = &mut settings.edge;
     section.take("https", &mut edge.https, |written, base| list(written, base, address));
     section.take("http", &mut edge.http, |written, base| list(written, base, address));
-    section.take("click_prefix", &mut edge.click_prefix, text);
-    section.take("open_prefix", &mut edge.open_prefix, text);
+    section.take("click_prefix", &mut edge.click_prefix, texts);
+    section.take("open_prefix", &mut edge.open_prefix, texts);
     section.take("operator", &mut edge.operator, text);
     section.take("handshake", &mut edge.handshake, duration);
     section.take("header", &mut edge.header, duration);
@@ -78,13 +80,8 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     });
     section.take("connections", &mut edge.connections, whole);
     section.take("per_address", &mut edge.per_address, whole);
-    section.take("exempt", &mut edge.exempt, |written, base| {
-        let wrong = "expected a network such as 10.0.0.0/8 or 2001:db8::/32";
-        let network = |written: &Written, base: &Path| {
-            text(written, base)?.parse().map_err(|_| wrong.to_owned())
-        };
-        list(written, base, network)
-    });
+    section.take("exempt", &mut edge.exempt, |written, base| list(written, base, network));
+    section.take("proxy", &mut edge.proxy, |written, base| list(written, base, network));
     section.take("hsts", &mut edge.hsts, duration);
     section.refuse(edge.problems());
     section.finish(finished);
@@ -164,7 +161,12 @@ fn admin(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finis
     section.take("hosts", &mut admin.hosts, |written, base| list(written, base, text));
     section.take("deadline", &mut admin.deadline, duration);
     section.no_secret("token", "token_file");
-    section.refuse(admin.problems());
+    let mut problems = admin.problems();
+    let edge = settings.edge.https.iter().chain(&settings.edge.http);
+    if let Some(edge) = edge.into_iter().find(|edge| meet(edge, &admin.listen)) {
+        problems.push(("listen", format!("{edge} is where the public door answers")));
+    }
+    section.refuse(problems);
     section.finish(finished);
 }
 
@@ -182,6 +184,16 @@ fn shutdown(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fi
     let too_long = waits.into_iter().filter(|(_, wait)| wait.as_secs() > 600);
     section.refuse(too_long.map(|(key, _)| (key, "expected at most 10m".to_owned())).collect());
     section.finish(finished);
+}
+
+/// Whether two addresses cannot both be listened on.
+fn meet(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let (a, b) = (one.ip(), other.ip());
+    let is_any = a.is_unspecified() || b.is_unspecified();
+    one.port() == other.port()
+        && one.port() != 0
+        && a.is_ipv4() == b.is_ipv4()
+        && (a == b || is_any)
 }
 
 fn whole(written: &Written, base: &Path) -> Result<usize, String> {

@@ -1,14 +1,17 @@
 //! All settings of a node, read and validated as a whole.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::document;
+use super::document::{self, Written};
+use super::draft::Draft;
 use super::problems::{Problem, Problems};
 use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
+use crate::token::LinkForm;
 use crate::{admin, edge, event, journal, store, tls, token};
 
 /// All settings of a node.
@@ -113,41 +116,20 @@ impl Settings {
     /// Reads the text of a file; `file` names it in problems, and its folder is where relative
     /// paths begin.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Problems> {
-        let (mut document, mut problems) = document::read(text);
-        let mut settings = Self {
-            // Relative to the data folder, which the file may name.
-            journal: journal::Config::default(),
-            links: token::Config::default(),
-            store: store::Config::default(),
-            ..Self::default()
-        };
-        let base = file.parent().unwrap_or_else(|| Path::new(""));
-        let Finished { problems: found, .. } = sections::read(&mut settings, &mut document, base);
-        problems.extend(found);
-        settings.place_under_data();
-        if problems.is_empty() {
-            return Ok(settings);
-        }
-        problems.sort();
-        Err(Problems { file: file.to_owned(), problems })
+        Draft::parse(text, file).finish()
     }
 
-    /// Reads a file, and looks whether the files that it names can be read.
+    /// Reads a file, and looks whether the files that a start needs can be read. Certificates are
+    /// not among them: a node leaves out those that it cannot serve.
     pub fn load(disk: &dyn Disk, file: &Path) -> io::Result<Result<Self, Problems>> {
-        let bytes = disk.read(file, MAX_FILE)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let mut settings = match Self::parse(&text, file) {
-            Ok(settings) => settings,
-            Err(problems) => return Ok(Err(problems)),
-        };
-        if settings.node.name == DEFAULT_NAME {
-            settings.node.name = machine_name(disk);
-        }
-        let problems = settings.missing_files(disk);
-        if problems.is_empty() {
-            return Ok(Ok(settings));
-        }
-        Ok(Err(Problems { file: file.to_owned(), problems }))
+        let mut draft = Draft::read(disk, file)?;
+        draft.object_to_missing_files(disk);
+        Ok(draft.finish().map(|mut settings| {
+            if settings.node.name == DEFAULT_NAME {
+                settings.node.name = machine_name(disk);
+            }
+            settings
+        }))
     }
 
     /// The settings of `waypost dev`, with everything kept under `data`.
@@ -163,6 +145,15 @@ impl Settings {
         settings
     }
 
+    /// What printed links look like.
+    pub fn link_form(&self) -> LinkForm {
+        LinkForm {
+            base: self.links.base.clone(),
+            click_prefix: self.edge.minted_click_prefix().to_owned(),
+            open_prefix: self.edge.minted_open_prefix().to_owned(),
+        }
+    }
+
     /// Every key that a file can hold, with its section.
     pub fn keys() -> Vec<String> {
         let base = Path::new("");
@@ -176,26 +167,21 @@ impl Settings {
         self.store.seal_key_file = data.join(&self.store.seal_key_file);
     }
 
-    fn missing_files(&self, disk: &dyn Disk) -> Vec<Problem> {
-        let named = [
-            ("admin.token_file", &self.admin.token_file),
-            ("admin.chain", &self.admin.chain),
-            ("admin.key", &self.admin.key),
-            ("events.address_key_file", &self.events.address_key_file),
-        ];
-        let named = named.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)));
-        let certificates = self.tls.certificates.iter().flat_map(|files| {
-            [("tls.certificate.chain", &files.chain), ("tls.certificate.key", &files.key)]
-        });
-        named
-            .chain(certificates)
-            .filter_map(|(key, file)| {
-                let error = disk.open(file, Access::Read).err()?;
-                let value = format!("\"{}\"", file.display());
-                let reason = format!("cannot be read: {error}");
-                Some(Problem { line: 0, key: key.to_owned(), value, reason })
-            })
-            .collect()
+    /// The settings of a document, and all that is wrong with it.
+    pub(super) fn of(
+        document: &mut BTreeMap<String, Written>,
+        base: &Path,
+    ) -> (Self, Vec<Problem>) {
+        let mut settings = Self {
+            // Relative to the data folder, which the file may name.
+            journal: journal::Config::default(),
+            links: token::Config::default(),
+            store: store::Config::default(),
+            ..Self::default()
+        };
+        let Finished { problems, .. } = sections::read(&mut settings, document, base);
+        settings.place_under_data();
+        (settings, problems)
     }
 }
 
@@ -211,6 +197,5 @@ fn machine_name(disk: &dyn Disk) -> String {
 
 const DEFAULT_NAME: &str = "waypost";
 const DEV: &str = include_str!("../../config/dev.toml");
-const MAX_FILE: u64 = 16 << 20;
 /// A document in which the keys of a certificate are asked for.
 const ONE_CERTIFICATE: &str = "[[tls.certificate]]\n";

@@ -85,6 +85,10 @@ impl Answers {
         self.page(StatusCode::NOT_FOUND, pages::NOT_FOUND)
     }
 
+    pub(super) fn failed(&self) -> Answer {
+        self.page(StatusCode::INTERNAL_SERVER_ERROR, pages::FAILED)
+    }
+
     pub(super) fn refused(&self, refusal: Refusal, version: Version) -> Answer {
         match refusal {
             Refusal::BadHost => self.page(StatusCode::BAD_REQUEST, pages::BAD_HOST),

@@ -1,16 +1,14 @@
 //! From an opened token to a recorded event.
 
-use std::time::Instant;
-
 use http::{HeaderMap, Method, Version};
 use uuid::Uuid;
 
 use super::client::Client;
+use super::recorder::Recording;
 use crate::clock::Timestamp;
 use crate::event::{Event, Ids, KEPT_HEADERS, Kind, Link};
 use crate::hostname::Hostname;
-use crate::journal::{Durable, Frame, Refused, Stream};
-use crate::metrics::Unrecorded;
+use crate::journal::{Frame, Stream};
 use crate::token::{Action, Claims};
 
 /// What a request was for, with the facts that its event keeps.
@@ -24,43 +22,20 @@ pub(super) struct Redeemed<'a> {
     pub(super) time: Timestamp,
 }
 
-/// An event on its way to the disk.
-#[derive(Debug)]
-pub(super) struct Recording {
-    pub(super) durable: Durable,
-    pub(super) id: Uuid,
-    pub(super) began: Instant,
-}
-
-/// Makes the event and queues it; `None` when the journal refuses it, which is counted and traced.
-/// The buffer is where the event is encoded to.
+/// Makes the event and queues it; `None` when the journal refuses it. The buffer is where the
+/// event is encoded to.
 pub(super) fn record(
     client: &Client,
     redeemed: &Redeemed<'_>,
-    began: Instant,
     (ids, buffer): (&mut Ids, &mut Vec<u8>),
 ) -> Option<Recording> {
-    let reactor = &client.reactor;
     let id = ids.next(redeemed.time);
     buffer.clear();
     encode(client, redeemed, id, buffer);
-    reactor.account.received();
     let key = redeemed.claims.message.unwrap_or_default().as_bytes();
     let time = redeemed.time;
     let frame = Frame { stream: Stream::Events, time, id: id.into_bytes(), key, body: buffer };
-    match reactor.appender.append(&frame) {
-        Ok(durable) => Some(Recording { durable, id, began }),
-        Err(refused) => {
-            let reason = match refused {
-                Refused::QueueFull => Unrecorded::QueueFull,
-                Refused::JournalFull => Unrecorded::JournalFull,
-                Refused::TooLarge => Unrecorded::TooLarge,
-            };
-            reactor.account.unrecorded(reason);
-            tracing::warn!(event = %id, reason = reason.name(), "answered without a record");
-            None
-        }
-    }
+    client.reactor.recorder.record(&frame)
 }
 
 fn encode(client: &Client, redeemed: &Redeemed<'_>, id: Uuid, into: &mut Vec<u8>) {

@@ -13,7 +13,7 @@ use crate::hostname::Hostname;
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) reactor: Arc<Reactor>,
-    /// The socket's peer.
+    /// The socket's peer, or whom its proxy speaks for.
     pub(super) address: IpAddr,
     /// The TLS side; `None` on a plain connection.
     pub(super) tls: Option<Tls>,

@@ -12,10 +12,11 @@ pub struct Config {
     pub https: Vec<SocketAddr>,
     /// Where plain HTTP is answered.
     pub http: Vec<SocketAddr>,
-    /// Path prefix of click links: `c` in `/c/{token}`.
-    pub click_prefix: String,
-    /// Path prefix of open pixels: `o` in `/o/{token}`.
-    pub open_prefix: String,
+    /// Path prefixes of click links: `c` in `/c/{token}`. The first is printed, all open: what
+    /// was mailed under another one is still in somebody's mailbox.
+    pub click_prefix: Vec<String>,
+    /// Path prefixes of open pixels: `o` in `/o/{token}`, likewise.
+    pub open_prefix: Vec<String>,
     /// Who runs this service, shown on the plain page at `/`.
     pub operator: String,
     /// How long a client may take from the connection to the end of the TLS handshake.
@@ -36,6 +37,9 @@ pub struct Config {
     pub per_address: usize,
     /// Networks that `per_address` does not hold for.
     pub exempt: Vec<IpNet>,
+    /// Networks whose connections begin with a header of the PROXY protocol, which says whose
+    /// they are.
+    pub proxy: Vec<IpNet>,
     /// `Strict-Transport-Security` with this age on HTTPS answers; zero sends none.
     pub hsts: Duration,
 }
@@ -45,8 +49,8 @@ impl Default for Config {
         Self {
             https: vec![SocketAddr::from(([0, 0, 0, 0], 443))],
             http: vec![SocketAddr::from(([0, 0, 0, 0], 80))],
-            click_prefix: "c".to_owned(),
-            open_prefix: "o".to_owned(),
+            click_prefix: vec!["c".to_owned()],
+            open_prefix: vec!["o".to_owned()],
             operator: String::new(),
             handshake: Duration::from_secs(10),
             header: Duration::from_secs(10),
@@ -57,30 +61,30 @@ impl Default for Config {
             connections: 50_000,
             per_address: 1_024,
             exempt: Vec::new(),
+            proxy: Vec::new(),
             hsts: Duration::ZERO,
         }
     }
 }
 
 impl Config {
+    /// The prefix of click links that are printed from now on.
+    pub fn minted_click_prefix(&self) -> &str {
+        self.click_prefix.first().map_or("", String::as_str)
+    }
+
+    /// The prefix of open pixels that are printed from now on.
+    pub fn minted_open_prefix(&self) -> &str {
+        self.open_prefix.first().map_or("", String::as_str)
+    }
+
     /// What cannot be served, as (key, reason); empty when all is well.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.https.is_empty() && self.http.is_empty() {
             problems.push(("https", "expected an address in edge.https or edge.http".to_owned()));
         }
-        for (key, prefix) in
-            [("click_prefix", &self.click_prefix), ("open_prefix", &self.open_prefix)]
-        {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-            if prefix.is_empty() || prefix.len() > 32 || !prefix.bytes().all(plain) {
-                let reason = "expected 1 to 32 letters, digits, hyphens or underscores";
-                problems.push((key, reason.to_owned()));
-            }
-        }
-        if self.click_prefix == self.open_prefix {
-            problems.push(("open_prefix", "expected another prefix than edge.click_prefix".into()));
-        }
+        problems.extend(self.prefix_problems());
         let fixed = |address: &&SocketAddr| address.port() != 0;
         if let Some(twice) = self.http.iter().filter(fixed).find(|one| self.https.contains(one)) {
             problems.push(("http", format!("{twice} is in edge.https too")));
@@ -113,4 +117,30 @@ impl Config {
         }
         problems
     }
+    fn prefix_problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        for (key, prefixes) in
+            [("click_prefix", &self.click_prefix), ("open_prefix", &self.open_prefix)]
+        {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+            let is_fine =
+                |prefix: &String| (1..=32).contains(&prefix.len()) && prefix.bytes().all(plain);
+            if !(1..=MOST_PREFIXES).contains(&prefixes.len()) {
+                problems.push((key, format!("expected 1 to {MOST_PREFIXES} prefixes")));
+            }
+            if let Some(bad) = prefixes.iter().find(|prefix| !is_fine(prefix)) {
+                let wanted = "expected 1 to 32 letters, digits, hyphens or underscores";
+                problems.push((key, format!("the prefix \"{bad}\": {wanted}")));
+            }
+        }
+        if let Some(twice) = self.open_prefix.iter().find(|open| self.click_prefix.contains(open)) {
+            let reason =
+                format!("expected other prefixes than edge.click_prefix, which has {twice}");
+            problems.push(("open_prefix", reason));
+        }
+        problems
+    }
 }
+
+/// Each is compared with every request.
+const MOST_PREFIXES: usize = 16;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,11 +11,12 @@ use hyper::server::conn::http1;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::admission::Admission;
+use super::admission::{Admission, Newcomer};
 use super::answer::Answers;
+use super::connection::LAST_CALL;
 use super::listener::{Listener, Sockets};
 use super::measures::{Measures, Tally};
-use super::patience::Patience;
+use super::recorder::Recorder;
 use super::rereading::Rereading;
 use super::{Config, Core, http1 as parked};
 use crate::clock::Clock;
@@ -22,7 +24,7 @@ use crate::drain::Drain;
 use crate::event::{Encoder, Ids};
 use crate::hostname::Hostname;
 use crate::journal::Appender;
-use crate::metrics::{Account, Metrics};
+use crate::metrics::Metrics;
 use crate::tls::Certificates;
 use crate::token::Keyring;
 
@@ -64,11 +66,9 @@ pub struct Door {
 #[derive(Debug)]
 pub struct Reactor {
     pub(super) door: Arc<Door>,
-    pub(super) appender: Appender,
-    pub(super) account: Account,
+    pub(super) recorder: Recorder,
     pub(super) drain: Drain,
     pub(super) tally: Arc<Tally>,
-    pub(super) patience: Patience,
     pub(super) http1: http1::Builder,
     /// Never held over a wait.
     pub(super) scratch: Mutex<Scratch>,
@@ -118,19 +118,12 @@ impl Door {
         self.rereading.start(drain);
     }
 
-    /// One more reactor. `account` is the appender's; `drain` is a branch of its own.
-    pub fn reactor(
-        self: &Arc<Self>,
-        appender: Appender,
-        account: Account,
-        drain: Drain,
-    ) -> Arc<Reactor> {
+    /// One more reactor. `drain` is a branch of its own.
+    pub fn reactor(self: &Arc<Self>, appender: Appender, drain: Drain) -> Arc<Reactor> {
         Arc::new(Reactor {
-            appender,
-            account,
+            recorder: Recorder::new(appender, self.answer_within),
             drain,
             tally: self.measures.tally(),
-            patience: Patience::new(self.answer_within),
             http1: parked::builder(),
             scratch: Mutex::default(),
             is_ending: AtomicBool::new(false),
@@ -160,17 +153,36 @@ impl Reactor {
         let reactor = Arc::clone(self);
         self.drain.spawn(async move {
             tokio::select! {
-                () = reactor.patience.tick() => {}
+                () = reactor.recorder.run() => {}
                 () = reactor.drain.ending() => {}
             }
             reactor.is_ending.store(true, Ordering::Relaxed);
             reactor.ended.notify_waiters();
             // Answers of open connections may still wait for the disk, and not for ever.
             while reactor.tally.has_open() {
-                reactor.patience.step().await;
+                reactor.recorder.pass().await;
             }
         });
         Ok(())
+    }
+
+    /// Counts a newcomer from `address`; `None`, and counted as well, when there are too many.
+    pub(super) fn newcomer(&self, address: IpAddr) -> Option<Newcomer> {
+        let newcomer = self.door.admission.newcomer(address);
+        if newcomer.is_none() {
+            self.tally.crowded();
+        }
+        newcomer
+    }
+
+    /// Resolves a while after the drain has begun: what is on its way is still answered, and a
+    /// silent peer does not keep the process.
+    pub(super) async fn last_call(&self) {
+        let ended = self.ended.notified();
+        if !self.is_ending() {
+            ended.await;
+        }
+        tokio::time::sleep(LAST_CALL).await;
     }
 
     /// Whether the drain has begun.

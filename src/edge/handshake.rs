@@ -4,12 +4,11 @@ use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::client::Tls;
-use super::connection::LAST_CALL;
 use super::door::Reactor;
 use super::measures::{Deadline, Handshake};
 use crate::hostname::Hostname;
@@ -28,7 +27,7 @@ pub(super) async fn shake(
             reactor.tally.closed(Deadline::Handshake);
             Err(Handshake::TimedOut)
         }),
-        () = last_call(reactor) => Err(Handshake::TimedOut),
+        () = reactor.last_call() => Err(Handshake::TimedOut),
     };
     match shaken {
         Ok((stream, tls)) => {
@@ -41,16 +40,6 @@ pub(super) async fn shake(
             None
         }
     }
-}
-
-/// Resolves a while after the drain has begun: a hello that is on its way is still answered, and a
-/// silent peer does not keep the process.
-async fn last_call(reactor: &Reactor) {
-    let ended = reactor.ended.notified();
-    if !reactor.is_ending() {
-        ended.await;
-    }
-    sleep(LAST_CALL).await;
 }
 
 async fn attempt(

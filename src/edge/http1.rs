@@ -29,6 +29,8 @@ type Connection = http1::Connection<TokioIo<Watched>, Visit>;
 pub(super) fn builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None).max_header_size(LARGEST_HEADER).max_buf_size(LARGEST_BUFFER);
+    // A client that says "that was all" behind its request still waits for the answer.
+    builder.half_close(true);
     builder
 }
 

@@ -112,14 +112,17 @@ impl Listener {
     fn open(&self, tcp: TcpStream, peer: SocketAddr) {
         let reactor = &self.reactor;
         let place = reactor.door.admission.enter();
-        let Some(newcomer) = reactor.door.admission.newcomer(peer.ip()) else {
-            reactor.tally.crowded();
-            return;
+        let address = peer.ip().to_canonical();
+        let is_proxied = reactor.door.config.proxy.iter().any(|net| net.contains(&address));
+        let newcomer = if is_proxied {
+            None
+        } else {
+            let Some(newcomer) = reactor.newcomer(address) else { return };
+            Some(newcomer)
         };
         let standing =
             reactor.tally.standing(if self.is_secure { State::Handshake } else { State::Http1 });
         let is_secure = self.is_secure;
-        let address = peer.ip().to_canonical();
         let opened = Opened { tcp, address, is_secure, place, newcomer, standing };
         reactor.drain.spawn(serve(Arc::clone(reactor), opened));
     }

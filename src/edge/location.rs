@@ -16,7 +16,7 @@ impl Location {
     pub fn new(url: &str) -> Option<Self> {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
         let named = !matches!(rest.as_bytes().first(), None | Some(b'/' | b'?' | b'#' | b':'));
-        if !named || url.len() > LONGEST || !url.bytes().all(is_safe) {
+        if !named || url.len() > LONGEST || !is_safe(url) {
             return None;
         }
         HeaderValue::from_str(url).ok().map(Self)
@@ -28,8 +28,10 @@ impl Location {
     }
 }
 
-fn is_safe(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'"' | b'\\')
+/// Without an early end, so that it is done many bytes at a time: nearly every URL is.
+fn is_safe(url: &str) -> bool {
+    let is_safe = |byte: u8| (0x21..=0x7e).contains(&byte) & (byte != b'"') & (byte != b'\\');
+    url.bytes().fold(true, |all, byte| all & is_safe(byte))
 }
 
 /// What a token may seal is shorter; this bounds the answer whatever a token holds.

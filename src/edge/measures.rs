@@ -32,6 +32,8 @@ pub(super) struct Tally {
     open: [Cell; State::NAMES.len()],
     crowded: Cell,
     accept_errors: Cell,
+    unproxied: Cell,
+    panics: [Cell; Panic::NAMES.len()],
 }
 
 macro_rules! label {
@@ -77,11 +79,20 @@ label! {
 label! {
     /// Which deadline closed a connection.
     Deadline {
+        Proxy = "proxy",
         Handshake = "handshake",
         FirstRequest = "first_request",
         Header = "header",
         Idle = "idle",
         Write = "write",
+    }
+}
+
+label! {
+    /// What a panic ended: our fault, and nobody else's end.
+    Panic {
+        Request = "request",
+        Connection = "connection",
     }
 }
 
@@ -144,6 +155,16 @@ impl Tally {
         self.accept_errors.add(1);
     }
 
+    /// A connection of a proxy did not begin with the header that it must begin with.
+    pub(super) fn unproxied(&self) {
+        self.unproxied.add(1);
+    }
+
+    /// A panic ended something.
+    pub(super) fn fell(&self, what: Panic) {
+        self.panics[what as usize].add(1);
+    }
+
     /// Whether this reactor has open connections.
     pub(super) fn has_open(&self) -> bool {
         self.open.iter().any(|count| count.value() > 0)
@@ -175,6 +196,9 @@ impl Standing {
 impl Drop for Standing {
     fn drop(&mut self) {
         self.tally.open[self.state as usize].add(u64::MAX);
+        if std::thread::panicking() {
+            self.tally.fell(Panic::Connection);
+        }
     }
 }
 
@@ -220,6 +244,8 @@ impl Collector for Measures {
         self.counters(&mut encoder, ("deadline_closes", help), "kind", Deadline::NAMES, |t| {
             &t.deadlines
         })?;
+        let help = "Requests and connections that ended by a panic, which ends nothing else";
+        self.counters(&mut encoder, ("panics", help), "of", Panic::NAMES, |t| &t.panics)?;
         let help = "Open connections, by what they are doing";
         let mut family =
             encoder.encode_descriptor("connections_open", help, None, MetricType::Gauge)?;
@@ -231,6 +257,10 @@ impl Collector for Measures {
         let counter =
             encoder.encode_descriptor("connections_crowded", help, None, MetricType::Counter)?;
         ConstCounter::new(self.sum(|tally| &tally.crowded)).encode(counter)?;
+        let help = "Connections of proxies closed for want of a right PROXY header";
+        let counter =
+            encoder.encode_descriptor("proxy_headers_refused", help, None, MetricType::Counter)?;
+        ConstCounter::new(self.sum(|tally| &tally.unproxied)).encode(counter)?;
         let help = "Failures to accept a connection, such as having no descriptor left";
         let counter =
             encoder.encode_descriptor("accept_errors", help, None, MetricType::Counter)?;
@@ -260,7 +290,7 @@ impl Measures {
         let help = "Time from a click's or open's request to its answer, the disk included";
         let mut histogram =
             encoder.encode_descriptor("answer_seconds", help, None, MetricType::Histogram)?;
-        let bounds = BOUNDS.iter().copied().chain([f64::MAX]);
+        let bounds = BOUNDS.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<(f64, u64)> =
             bounds.enumerate().map(|(at, b)| (b, self.sum(|tally| &tally.seconds[at]))).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();

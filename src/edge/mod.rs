@@ -2,15 +2,17 @@
 //!
 //! ```text
 //! listener  accepts while there is room                    admission counts
+//! proxy     reads whom a load balancer speaks for
 //! handshake reads the hello, finds the certificate         one deadline over all of it
 //! http1     hyper's connection, parked while it is idle    pace judges deadlines
 //! http2     hyper's connection
 //! visit     one request: core judges, click records, answer is said
 //! ```
 //!
-//! [`Core`] is pure: a request and a time in, a decision out. Deadlines are not timers of each
-//! request: a connection looks at itself now and then ([`pace`]), and all waits for the disk on
-//! one reactor share one ticking ([`patience`]), since a timer costs as much as a token.
+//! [`Core`] is pure: a request and a time in, a decision out. A [`Recorder`] queues the event and
+//! says when the answer may go. Deadlines are not timers of each request: a connection looks at
+//! itself now and then ([`pace`]), and all waits for the disk on one reactor share one ticking
+//! ([`patience`]), since a timer costs as much as a token.
 
 mod admission;
 mod answer;
@@ -18,7 +20,7 @@ mod click;
 mod client;
 mod config;
 mod connection;
-
+mod content;
 mod door;
 mod handshake;
 mod http1;
@@ -31,6 +33,8 @@ mod measures;
 mod pace;
 mod pages;
 mod patience;
+mod proxy;
+mod recorder;
 mod rereading;
 mod route;
 mod stream;
@@ -41,4 +45,5 @@ pub use door::{Challenges, Door, Holdings, Reactor};
 pub use judge::{Core, Judged};
 pub use listener::{BindError, Bound, Sockets};
 pub use location::Location;
+pub use recorder::{Outcome, Recorder, Recording};
 pub use route::{Asked, Refusal};

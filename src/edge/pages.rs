@@ -52,6 +52,7 @@ pub(super) const BAD_HOST: &str =
 pub(super) const MISDIRECTED: &str =
     page!("Misdirected request", "This connection is not for the name that was asked.");
 pub(super) const HAS_BODY: &str = page!("Content too large", "Requests here carry no content.");
+pub(super) const FAILED: &str = page!("Failed", "This could not be answered. Please try again.");
 pub(super) const METHOD: &str = page!("Method not allowed", "Only GET and HEAD are answered here.");
 pub(super) const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 

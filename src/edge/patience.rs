@@ -85,19 +85,13 @@ impl Patience {
         }
     }
 
-    /// Ticks while somebody waits. Runs until dropped.
-    pub(super) async fn tick(&self) {
-        loop {
-            while self.is_empty() {
-                self.rouse.notified().await;
-            }
-            self.step().await;
-        }
+    /// How long one tick stands for.
+    pub(super) fn pace(&self) -> Duration {
+        self.step
     }
 
-    /// One tick.
-    pub(super) async fn step(&self) {
-        tokio::time::sleep(self.step).await;
+    /// Lets one pace of time pass.
+    pub(super) fn tick(&self) {
         let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
         for (due, waker) in self.lock().slots.iter().flatten() {
             if *due <= now {
@@ -105,6 +99,22 @@ impl Patience {
                 waker.wake_by_ref();
             }
         }
+    }
+
+    /// Ticks while somebody waits. Runs until dropped.
+    pub(super) async fn run(&self) {
+        loop {
+            while self.is_empty() {
+                self.rouse.notified().await;
+            }
+            self.pass().await;
+        }
+    }
+
+    /// Waits for one pace and ticks.
+    pub(super) async fn pass(&self) {
+        tokio::time::sleep(self.step).await;
+        self.tick();
     }
 
     fn is_empty(&self) -> bool {
@@ -142,7 +152,7 @@ mod tests {
         let within = Duration::from_millis(64);
         let patience = Patience::new(within);
         tokio::select! {
-            () = patience.tick() => panic!("it ends only with the reactor"),
+            () = patience.run() => panic!("it ends only with the reactor"),
             () = async {
                 for _ in 0..5 {
                     let began = tokio::time::Instant::now();

@@ -2,22 +2,26 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use http::{Method, Request, Version};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::service::Service;
 
-use super::answer::{Answer, Answers, leave_content_out};
-use super::click::{Recording, Redeemed, record};
+use super::answer::{Answer, leave_content_out};
+use super::click::{Redeemed, record};
 use super::client::{Client, InFlight};
+use super::content::{Content, Open};
 use super::door::Scratch;
 use super::judge::Judged;
-use super::measures::Page;
+use super::location::Location;
+use super::measures::{Page, Panic};
 use super::pages;
-use super::patience::Wait;
+use super::recorder::Recording;
 use super::route::{Asked, Refusal};
 
 /// Answers the requests of one connection.
@@ -31,7 +35,10 @@ impl Service<Request<Incoming>> for Visit {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let in_flight = self.0.begin();
-        let stage = begin(&self.0, request, Attempt::First);
+        let stage = match Content::of(&request) {
+            Some(content) => begin(&self.0, request, content, Attempt::First),
+            None => Stage::Open(Open::new(request, self.0.reactor.door.config.header)),
+        };
         Answering { stage, in_flight }
     }
 }
@@ -48,15 +55,28 @@ pub(super) struct Answering {
 
 /// How far an answer is.
 enum Stage {
+    /// To be judged when it is known whether content follows.
+    Open(Box<Open>),
     /// To be given.
     Ready { answer: Option<Answer>, page: Page },
-    /// Given when its event is durable, or when that takes too long.
-    Recording { answer: Option<Answer>, page: Page, recording: Recording, wait: Option<Wait> },
+    /// Given when its event is durable, or when that takes too long. Made only then: what waits
+    /// for the disk is many times more than what is being answered, and each byte of it has left
+    /// the processor's cache by the time it is needed.
+    Recording { promised: Option<Promised>, recording: Recording, began: Instant },
     /// Judged again when the keys have been read again.
     Rereading {
         again: Pin<Box<dyn Future<Output = ()> + Send>>,
         request: Option<Box<Request<Incoming>>>,
     },
+}
+
+/// An answer that is given once its event is recorded.
+#[derive(Debug)]
+enum Promised {
+    Redirect(Location),
+    Pixel,
+    /// To a HEAD over HTTP/2.
+    BarePixel,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,34 +92,40 @@ impl Future for Answering {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { stage, in_flight } = &mut *self;
         let client = in_flight.client();
+        if let Stage::Open(open) = stage
+            && let Some((request, content)) = ready!(open.poll(context))
+        {
+            *stage = begin(client, request, content, Attempt::First);
+        }
         if let Stage::Rereading { again, request } = stage {
             ready!(again.as_mut().poll(context));
             if let Some(request) = request.take() {
-                *stage = begin(client, *request, Attempt::Second);
+                *stage = begin(client, *request, Content::Absent, Attempt::Second);
             }
         }
-        let (answer, page) = match stage {
-            Stage::Ready { answer, page } => (answer, page),
-            Stage::Recording { answer, page, recording, wait } => {
-                ready!(poll_recording(client, recording, wait, context));
-                (answer, page)
+        let answer = match stage {
+            Stage::Ready { answer, page } => answer.take().map(|answer| (answer, *page)),
+            Stage::Recording { promised, recording, began } => {
+                let reactor = &client.reactor;
+                let _ = ready!(reactor.recorder.poll(recording, context));
+                let now = reactor.door.holdings.clock.now();
+                reactor.tally.took(now.saturating_duration_since(*began));
+                promised.take().map(|promised| promised.keep(client))
             }
             // Judged just above, and never twice.
-            Stage::Rereading { .. } => return Poll::Pending,
+            Stage::Open(_) | Stage::Rereading { .. } => None,
         };
         // hyper does not poll a future that has resolved.
-        let Some(answer) = answer.take() else { return Poll::Pending };
-        client.reactor.tally.answered(*page, answer.status());
+        let Some((answer, page)) = answer else { return Poll::Pending };
+        client.reactor.tally.answered(page, answer.status());
         Poll::Ready(Ok(answer))
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if let Stage::Recording { wait, .. } = &mut self.stage
-            && let Some(wait) = wait.take()
-        {
-            self.in_flight.client().reactor.patience.leave(wait);
+        if let Stage::Recording { recording, .. } = &mut self.stage {
+            self.in_flight.client().reactor.recorder.leave(recording);
         }
     }
 }
@@ -107,6 +133,7 @@ impl Drop for Answering {
 impl fmt::Debug for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Open(_) => "Open",
             Self::Ready { .. } => "Ready",
             Self::Recording { .. } => "Recording",
             Self::Rereading { .. } => "Rereading",
@@ -114,44 +141,61 @@ impl fmt::Debug for Stage {
     }
 }
 
-/// Ready when the event is durable, or when the answer must not wait longer: then it is late.
-fn poll_recording(
-    client: &Client,
-    recording: &mut Recording,
-    wait: &mut Option<Wait>,
-    context: &mut Context<'_>,
-) -> Poll<()> {
-    let reactor = &client.reactor;
-    if Pin::new(&mut recording.durable).poll(context).is_pending() {
-        let held = wait.get_or_insert_with(|| reactor.patience.enter(context));
-        if !reactor.patience.is_over(held, context) {
-            return Poll::Pending;
+impl Promised {
+    fn keep(self, client: &Client) -> (Answer, Page) {
+        let answers = client.reactor.answers(client.tls.is_some());
+        match self {
+            Self::Redirect(location) => (answers.redirect(location), Page::Click),
+            Self::Pixel => (answers.pixel(), Page::Open),
+            Self::BarePixel => {
+                let mut pixel = answers.pixel();
+                leave_content_out(&mut pixel);
+                (pixel, Page::Open)
+            }
         }
-        reactor.account.late();
-        tracing::warn!(event = %recording.id, reason = "late", "answered before its record");
     }
-    if let Some(wait) = wait.take() {
-        reactor.patience.leave(wait);
-    }
-    let now = reactor.door.holdings.clock.now();
-    reactor.tally.took(now.saturating_duration_since(recording.began));
-    Poll::Ready(())
 }
 
-fn begin(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
+fn begin(
+    client: &Arc<Client>,
+    request: Request<Incoming>,
+    content: Content,
+    attempt: Attempt,
+) -> Stage {
+    // A request that makes us fall takes no other with it, not even on its own connection.
+    let begun = catch_unwind(AssertUnwindSafe(|| begun(client, request, content, attempt)));
+    begun.unwrap_or_else(|_| {
+        client.reactor.tally.fell(Panic::Request);
+        let answer = client.reactor.answers(client.tls.is_some()).failed();
+        Stage::Ready { answer: Some(answer), page: Page::Refused }
+    })
+}
+
+fn begun(
+    client: &Arc<Client>,
+    request: Request<Incoming>,
+    content: Content,
+    attempt: Attempt,
+) -> Stage {
     // hyper leaves the content out itself, but for HTTP/2.
     let is_bare = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
-    let mut stage = judge(client, request, attempt);
-    if is_bare
-        && let Stage::Ready { answer, .. } | Stage::Recording { answer, .. } = &mut stage
-        && let Some(answer) = answer
-    {
-        leave_content_out(answer);
+    let mut stage = judge(client, request, content, attempt);
+    match &mut stage {
+        Stage::Ready { answer: Some(answer), .. } if is_bare => leave_content_out(answer),
+        Stage::Recording { promised: Some(promised @ Promised::Pixel), .. } if is_bare => {
+            *promised = Promised::BarePixel;
+        }
+        _ => {}
     }
     stage
 }
 
-fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> Stage {
+fn judge(
+    client: &Arc<Client>,
+    request: Request<Incoming>,
+    content: Content,
+    attempt: Attempt,
+) -> Stage {
     let (reactor, clock) = (&client.reactor, &client.reactor.door.holdings.clock);
     let (began, time) = (clock.now(), clock.wall());
     let version = request.version();
@@ -160,36 +204,37 @@ fn judge(client: &Arc<Client>, request: Request<Incoming>, attempt: Attempt) -> 
         uri: request.uri(),
         version,
         headers: request.headers(),
-        has_body: version == Version::HTTP_2 && !request.body().is_end_stream(),
+        has_body: content == Content::Present,
         sni: client.tls.as_ref().map(|tls| &tls.sni),
     };
     let mut scratch = reactor.scratch.lock().unwrap_or_else(PoisonError::into_inner);
     let Scratch { ids, opened, encoded } = &mut *scratch;
-    let answers = reactor.answers(client.tls.is_some());
-    let (page, host, claims, answer) = match reactor.door.core.judge(&asked, time, opened) {
-        Judged::Click { host, claims, location } => {
-            (Page::Click, host, claims, answers.redirect(location))
-        }
-        Judged::Open { host, claims } => (Page::Open, host, claims, answers.pixel()),
+    let (host, claims, promised) = match reactor.door.core.judge(&asked, time, opened) {
+        Judged::Click { host, claims, location } => (host, claims, Promised::Redirect(location)),
+        Judged::Open { host, claims } => (host, claims, Promised::Pixel),
         Judged::UnknownKey if attempt == Attempt::First => {
             let rereading = reactor.door.rereading.clone();
             drop(scratch);
             let again = Box::pin(async move { rereading.again().await });
             return Stage::Rereading { again, request: Some(Box::new(request)) };
         }
-        judged => return unrecorded(client, answers, judged, version),
+        judged => return unrecorded(client, judged, version),
     };
     let (method, headers) = (asked.method, asked.headers);
     let redeemed = Redeemed { host: &host, claims: &claims, method, version, headers, time };
-    match record(client, &redeemed, began, (ids, encoded)) {
-        Some(recording) => Stage::Recording { answer: Some(answer), page, recording, wait: None },
-        None => Stage::Ready { answer: Some(answer), page },
+    match record(client, &redeemed, (ids, encoded)) {
+        Some(recording) => Stage::Recording { promised: Some(promised), recording, began },
+        None => {
+            let (answer, page) = promised.keep(client);
+            Stage::Ready { answer: Some(answer), page }
+        }
     }
 }
 
 /// The answers that make no event.
-fn unrecorded(client: &Client, answers: &Answers, judged: Judged<'_>, version: Version) -> Stage {
+fn unrecorded(client: &Client, judged: Judged<'_>, version: Version) -> Stage {
     let door = &client.reactor.door;
+    let answers = client.reactor.answers(client.tls.is_some());
     let (page, answer) = match judged {
         Judged::Challenge { host, token } => {
             let authorization = (door.holdings.challenges)(&host, &token);

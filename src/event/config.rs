@@ -48,7 +48,7 @@ impl Config {
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.address == AddressForm::Hashed && self.address_key_file.is_none() {
-            let reason = "expected a file with a key, since event.address is \"hashed\"";
+            let reason = "expected a file with a key, since events.address is \"hashed\"";
             problems.push(("address_key_file", reason.to_owned()));
         }
         for (key, value) in [

@@ -41,6 +41,7 @@ struct Waiters {
 #[derive(Debug)]
 struct Slot {
     sequence: u64,
+    id: [u8; 16],
     waker: Option<Waker>,
 }
 
@@ -58,7 +59,7 @@ impl Appender {
         // Held over the push, so that slots stand in the order of their sequences.
         let mut waiters = self.inner.lock();
         let sequence = self.inner.queue.push(frame, self.inner.index)?;
-        waiters.slots.push_back(Slot { sequence, waker: None });
+        waiters.slots.push_back(Slot { sequence, id: frame.id, waker: None });
         let ticket = waiters.settled + waiters.slots.len() as u64 - 1;
         Ok(Durable { inner: Arc::clone(&self.inner), ticket, sequence })
     }
@@ -76,6 +77,11 @@ impl Appender {
     pub fn settle_now(&self) -> usize {
         self.inner.settle();
         self.inner.lock().slots.len()
+    }
+
+    /// The ids of the frames that are still in progress.
+    pub fn in_progress(&self) -> Vec<[u8; 16]> {
+        self.inner.lock().slots.iter().map(|slot| slot.id).collect()
     }
 
     /// The account that is told of durable frames.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::directory::DirectoryId;
-use crate::disk::Disk;
+use crate::disk::{Access, Disk};
 
 /// The acknowledged position of one directory.
 #[derive(Debug)]
@@ -32,11 +32,16 @@ impl Cursor {
     /// Reads the cursor in a directory.
     pub fn open(disk: Arc<dyn Disk>, path: &Path, directory: DirectoryId) -> io::Result<Self> {
         let path = path.join(NAME);
-        let position = match disk.read(&path, LENGTH as u64) {
-            Ok(bytes) => decode(&bytes, directory).unwrap_or_else(|| {
-                tracing::warn!(%directory, "the journal's cursor is damaged: starting over");
-                FIRST
-            }),
+        let position = match disk.open(&path, Access::Read) {
+            Ok(file) => {
+                // One more than a cursor has, so that one that is too long is seen.
+                let mut bytes = [0; LENGTH + 1];
+                let count = file.read_at(&mut bytes, 0)?;
+                decode(&bytes[..count], directory).unwrap_or_else(|| {
+                    tracing::warn!(%directory, "the journal's cursor is damaged: starting over");
+                    FIRST
+                })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => FIRST,
             Err(error) => return Err(error),
         };
@@ -106,6 +111,14 @@ mod tests {
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(decode(&flipped, DirectoryId(7)), None, "bit {bit}");
         }
-        assert_eq!(decode(&bytes[..27], DirectoryId(7)), None);
+        for length in (0..LENGTH).chain([LENGTH + 1, 5_000]) {
+            let folder = tempfile::tempdir().unwrap();
+            let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+            let mut other = bytes.to_vec();
+            other.resize(length, 0);
+            disk.write_whole(&folder.path().join(NAME), &other).unwrap();
+            let cursor = Cursor::open(disk, folder.path(), DirectoryId(7)).unwrap();
+            assert_eq!(cursor.position(), FIRST, "{length} bytes");
+        }
     }
 }

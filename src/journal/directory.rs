@@ -58,14 +58,16 @@ impl FromStr for Position {
         let wrong = || PositionError(text.to_owned());
         let (directory, sequence) = text.split_once(':').ok_or_else(wrong)?;
         let directory = directory.parse().map_err(|_| wrong())?;
-        Ok(Self { directory, sequence: sequence.parse().map_err(|_| wrong())? })
+        // The first of all is 1.
+        let sequence = sequence.parse().ok().filter(|sequence| *sequence > 0);
+        Ok(Self { directory, sequence: sequence.ok_or_else(wrong)? })
     }
 }
 
 /// A text that is no position.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "\"{0}\" is no journal position, expected <directory id>:<sequence> such as 0006471dcf1a2b3c:1"
+    "{0:?} is no journal position, expected <directory id>:<sequence> such as 0006471dcf1a2b3c:1"
 )]
 pub struct PositionError(String);
 
@@ -98,28 +100,50 @@ pub(super) fn hold(
     wall: Timestamp,
 ) -> io::Result<(Held, Vec<Held>)> {
     disk.create_directory(folder)?;
+    let found = directories(disk, folder)?;
+    if found.is_empty() {
+        sync_above(disk, folder)?;
+    }
+    let newest = found.last().map_or(0, |(id, _)| id.0);
     let mut free = Vec::new();
-    let mut newest = 0;
-    for (id, path) in directories(disk, folder)? {
-        newest = id.0;
+    for (id, path) in found {
         if let Some(lock) = disk.lock(&path.join(LOCK))? {
             free.push(Held { id, path, _lock: lock });
         }
     }
-    if let Some(own) = free.pop() {
-        return Ok((own, free));
+    let own = match free.pop() {
+        Some(own) => own,
+        // Two processes that start in the same microsecond are told apart by the lock.
+        None => make(disk, folder, wall.micros().max(newest + 1))?,
+    };
+    // Whoever made these names may have been killed before they were on stable storage.
+    disk.sync_directory(&own.path)?;
+    disk.sync_directory(folder)?;
+    Ok((own, free))
+}
+
+/// Puts the names of all folders down to this one on stable storage, whoever made them.
+fn sync_above(disk: &dyn Disk, folder: &Path) -> io::Result<()> {
+    for above in folder.ancestors().skip(1) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        match disk.sync_directory(above) {
+            // We cannot have made anything in a folder that we cannot read.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
     }
-    // Two processes that start in the same microsecond are told apart by the lock.
-    let mut id = DirectoryId(wall.micros().max(newest + 1));
+    Ok(())
+}
+
+/// Makes a directory and takes its lock; its id is the first free one from `id` on.
+fn make(disk: &dyn Disk, folder: &Path, mut id: u64) -> io::Result<Held> {
     loop {
-        let path = folder.join(id.to_string());
+        let path = folder.join(DirectoryId(id).to_string());
         disk.create_directory(&path)?;
         if let Some(lock) = disk.lock(&path.join(LOCK))? {
-            disk.sync_directory(&path)?;
-            disk.sync_directory(folder)?;
-            return Ok((Held { id, path, _lock: lock }, free));
+            return Ok(Held { id: DirectoryId(id), path, _lock: lock });
         }
-        id.0 += 1;
+        id += 1;
     }
 }
 
@@ -134,10 +158,62 @@ pub(super) struct SegmentFile {
 }
 
 impl SegmentFile {
-    /// Whether frames may stand in it: it was begun, in a format that we know. A header that is
-    /// damaged or of another file does not speak against a frame, whose own checksum tells.
+    /// Whether frames may stand in it: it was begun, here, in a format that we know. A header
+    /// that is damaged does not speak against a frame, whose own checksum tells.
     pub(super) fn may_hold_frames(&self) -> bool {
-        !matches!(self.header, Err(HeaderFault::Blank | HeaderFault::Unknown))
+        matches!(self.header, Ok(_) | Err(HeaderFault::Damaged | HeaderFault::Torn))
+    }
+
+    /// The first sequence, if the header can be read.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.header.ok().map(|header| header.first)
+    }
+
+    /// Whether it says that it may repeat the end of segment `number`.
+    pub(super) fn may_repeat(&self, number: u64) -> bool {
+        self.predecessor().is_some_and(|named| named != 0 && named <= number)
+    }
+
+    /// The first segment whose end it may repeat, 0 for none; `None` if the header cannot be
+    /// read.
+    pub(super) fn predecessor(&self) -> Option<u64> {
+        self.header.ok().map(|header| header.predecessor)
+    }
+}
+
+/// The first sequence that one of these segments may repeat of an earlier one.
+pub(super) fn repeatable<'a>(later: impl IntoIterator<Item = &'a SegmentFile>) -> u64 {
+    let begun = later.into_iter().filter(|file| file.may_hold_frames());
+    begun.map(|file| file.first().unwrap_or(0)).min().unwrap_or(u64::MAX)
+}
+
+/// Reads each segment through whose header is blank: one that is not blank behind it was begun.
+pub(super) fn read_blanks(disk: &dyn Disk, files: &mut [SegmentFile]) -> io::Result<()> {
+    for file in files.iter_mut().filter(|file| file.header == Err(HeaderFault::Blank)) {
+        if !is_blank(disk, &file.path)? {
+            file.header = Err(HeaderFault::Torn);
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file holds nothing but zeros. One that is gone holds nothing else.
+pub(super) fn is_blank(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
+    let file = match disk.open(path, Access::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    let mut block = vec![0; READ_AT_ONCE];
+    let mut at = 0;
+    loop {
+        match file.read_at(&mut block, at) {
+            Ok(0) => return Ok(true),
+            Ok(count) if block[..count].iter().any(|byte| *byte != 0) => return Ok(false),
+            Ok(count) => at += count as u64,
+            // What cannot be read was not found blank.
+            Err(_) => return Ok(false),
+        }
     }
 }
 
@@ -160,7 +236,8 @@ pub(super) fn segments(
             Err(error) => return Err(error),
         };
         let mut header = [0; HEADER];
-        let count = file.read_at(&mut header, 0)?;
+        // A header that cannot be read is damaged; the other segments can be.
+        let count = file.read_at(&mut header, 0).unwrap_or(0);
         let header = Header::decode(&header[..count], id.0, number);
         let (bytes, modified) = (entry.bytes, entry.modified);
         files.push(SegmentFile { number, path, bytes, modified, header });
@@ -170,3 +247,4 @@ pub(super) fn segments(
 }
 
 const LOCK: &str = "lock";
+const READ_AT_ONCE: usize = 1 << 20;

@@ -46,11 +46,40 @@ pub struct Stored<'a> {
     pub frame: Frame<'a>,
 }
 
+/// What a segment holds under one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Numbered<'a> {
+    pub(super) sequence: u64,
+    /// How many sequences just before it were not durable when it was written.
+    pub(super) behind: u32,
+    /// What was appended; none for a void.
+    pub(super) frame: Option<Frame<'a>>,
+}
+
+impl Numbered<'_> {
+    /// Every sequence before this one was durable when this was written.
+    pub(super) fn proven(&self) -> u64 {
+        self.sequence.saturating_sub(u64::from(self.behind))
+    }
+
+    /// A checksum over what was appended, the same wherever it is repeated; none for a void,
+    /// which says nothing that could differ.
+    pub(super) fn digest(&self) -> Option<u32> {
+        let frame = self.frame?;
+        let mut sum = crc32c::crc32c(&frame.id);
+        sum = crc32c::crc32c_append(sum, &frame.time.micros().to_le_bytes());
+        sum = crc32c::crc32c_append(sum, &[frame.stream as u8]);
+        sum = crc32c::crc32c_append(sum, &(frame.key.len() as u16).to_le_bytes());
+        sum = crc32c::crc32c_append(sum, frame.key);
+        Some(crc32c::crc32c_append(sum, frame.body))
+    }
+}
+
 /// What stands at a place in a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parsed<'a> {
-    /// A valid frame, and its length with padding.
-    Frame(Stored<'a>, usize),
+    /// A valid frame or void, and its length with padding.
+    Frame(Numbered<'a>, usize),
     /// Perhaps a frame, of this length with padding: more bytes are needed to tell.
     Partial(usize),
     /// No frame.
@@ -72,6 +101,15 @@ pub(super) fn encode(frame: &Frame<'_>, sequence: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(frame.key);
     out.extend_from_slice(frame.body);
     out.resize(out.len().next_multiple_of(ALIGN), 0);
+}
+
+/// Appends an unstamped void to `out`: the sequence of a frame that a crash left unfinished.
+pub(super) fn encode_void(sequence: u64, out: &mut Vec<u8>) {
+    let mut head = [0; HEAD];
+    head[0..4].copy_from_slice(&MAGIC);
+    head[14] = VOID;
+    head[16..24].copy_from_slice(&sequence.to_le_bytes());
+    out.extend_from_slice(&head);
 }
 
 /// Writes `behind` and the checksum into the whole frames of `bytes`, for the segment that `seed`
@@ -125,7 +163,11 @@ pub(super) fn parse(bytes: &[u8], seed: u32) -> Parsed<'_> {
     if bytes[0..4] != MAGIC || bytes[15] != 0 || key > KEY_LIMIT || body > BODY_LIMIT {
         return Parsed::Nothing;
     }
-    let Some(stream) = Stream::of(bytes[14]) else { return Parsed::Nothing };
+    let stream = Stream::of(bytes[14]);
+    let is_void = bytes[14] == VOID && key == 0 && body == 0;
+    if stream.is_none() && !is_void {
+        return Parsed::Nothing;
+    }
     let length = size(key, body);
     let Some(whole) = bytes.get(..length) else { return Parsed::Partial(length) };
     let (content, padding) = whole.split_at(HEAD + key + body);
@@ -135,9 +177,9 @@ pub(super) fn parse(bytes: &[u8], seed: u32) -> Parsed<'_> {
     }
     let (key, body) = content[HEAD..].split_at(key);
     let time = Timestamp::from_micros(u64::from_le_bytes(array(whole, 24)));
-    let frame = Frame { stream, time, id: array(whole, 32), key, body };
+    let frame = stream.map(|stream| Frame { stream, time, id: array(whole, 32), key, body });
     let behind = u32::from_le_bytes(array(whole, 48));
-    Parsed::Frame(Stored { sequence: sequence(whole), behind, frame }, length)
+    Parsed::Frame(Numbered { sequence: sequence(whole), behind, frame }, length)
 }
 
 fn key_length(head: &[u8]) -> usize {
@@ -162,6 +204,8 @@ pub(super) const ALIGN: usize = 8;
 pub(super) const BODY_LIMIT: usize = 256 << 10;
 /// The largest key.
 pub(super) const KEY_LIMIT: usize = 8 << 10;
+/// What stands in the place of the stream when no frame could be kept.
+const VOID: u8 = 0;
 /// What every frame begins with.
 pub(super) const MAGIC: [u8; 4] = *b"WPF1";
 
@@ -189,12 +233,14 @@ mod tests {
         ) {
             let bytes = stamped(sequence, &key, &body, seed, 5);
             prop_assert_eq!(bytes.len() % ALIGN, 0);
-            let Parsed::Frame(stored, length) = parse(&bytes, seed) else { panic!() };
+            let Parsed::Frame(numbered, length) = parse(&bytes, seed) else { panic!() };
+            let frame = numbered.frame.unwrap();
             prop_assert_eq!(length, bytes.len());
-            prop_assert_eq!(stored.sequence, sequence);
-            prop_assert_eq!(u64::from(stored.behind), sequence - 5);
-            prop_assert_eq!(stored.frame.key, &key[..]);
-            prop_assert_eq!(stored.frame.body, &body[..]);
+            prop_assert_eq!(numbered.sequence, sequence);
+            prop_assert_eq!(u64::from(numbered.behind), sequence - 5);
+            prop_assert_eq!(numbered.proven(), 5);
+            prop_assert_eq!(frame.key, &key[..]);
+            prop_assert_eq!(frame.body, &body[..]);
         }
 
         #[test]
@@ -209,6 +255,21 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_seen() {
         let bytes = stamped(3, b"key", b"some body", 77, 1);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(!matches!(parse(&flipped, 77), Parsed::Frame(..)), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_void_holds_a_sequence_and_nothing_else() {
+        let mut bytes = Vec::new();
+        encode_void(9, &mut bytes);
+        stamp(&mut bytes, 77, 8);
+        let void = Numbered { sequence: 9, behind: 1, frame: None };
+        assert_eq!(parse(&bytes, 77), Parsed::Frame(void, HEAD));
+        assert_eq!(void.digest(), None);
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);

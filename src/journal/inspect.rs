@@ -1,214 +1,211 @@
 //! Looks at directories without changing them: what is kept, and whether all of it can be read.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::directory::{self, DirectoryId, SegmentFile};
-use super::frame::{self, Stored};
-use super::scan::{Found, Scan};
+use super::frame::{self, Numbered};
+use super::missing::{Missing, Run};
+use super::overlap::{Contradiction, Overlap};
+use super::report::{Condition, Fault, Note, Report, SegmentReport};
+use super::scan::{Found, Scan, Unreadable};
 use super::segment::HeaderFault;
-use crate::clock::Timestamp;
 use crate::disk::{Access, Disk};
 
-/// What one directory holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// The directory.
-    pub directory: DirectoryId,
-    /// The first sequence that has not been acknowledged further on.
-    pub cursor: u64,
-    /// Its segments by number.
-    pub segments: Vec<SegmentReport>,
-    /// What cannot be read, each with the place and the reason.
-    pub faults: Vec<String>,
-}
-
-/// What one segment holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmentReport {
-    /// Its number.
-    pub number: u64,
-    /// Its length in bytes.
-    pub bytes: u64,
-    /// What it is.
-    pub condition: Condition,
-    /// The first segment whose end it may repeat; 0 for none.
-    pub predecessor: u64,
-    /// The sequences of its first and last frame.
-    pub sequences: Option<(u64, u64)>,
-    /// The times of its first and last frame.
-    pub times: Option<(Timestamp, Timestamp)>,
-    /// The count of its valid frames.
-    pub frames: u64,
-}
-
-/// What a segment is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Begun, in our format.
-    Begun,
-    /// The header is damaged; frames are read by their own checksums.
-    HeaderDamaged,
-    /// A file of another directory or number: nothing in it is ours. Kept.
-    Foreign,
-    /// Prepared, not begun.
-    Prepared,
-    /// Begun by a write that did not arrive whole: the header is damaged and no frame is valid.
-    /// What it was to hold, if it was acknowledged, would be missing in the sequence.
-    Torn,
-    /// Of a format that this version does not know. Kept.
-    Unknown,
-}
-
-impl Condition {
-    /// The word that reports use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Begun => "begun",
-            Self::HeaderDamaged => "header damaged",
-            Self::Foreign => "foreign",
-            Self::Prepared => "prepared",
-            Self::Torn => "torn at its beginning",
-            Self::Unknown => "unknown format",
-        }
-    }
-}
-
-impl Report {
-    /// The count of frames that can be read, repeated ones once.
-    pub fn frames(&self) -> u64 {
-        let mut next = 0;
-        let mut frames = 0;
-        for segment in &self.segments {
-            let Some((first, last)) = segment.sequences else { continue };
-            let repeated = next.max(first) - first;
-            frames += segment.frames.saturating_sub(repeated);
-            next = next.max(last + 1);
-        }
-        frames
-    }
-}
-
 /// Reads every frame of a directory and says what is there. A tail that is not whole is not yet
-/// written, and no fault.
+/// written, and no fault; nor is what a crash left unfinished, since nothing was said of it.
 pub fn inspect(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report> {
     let cursor = Cursor::open(Arc::clone(disk), path, id)?.position();
-    let files = directory::segments(&**disk, id, path)?;
+    let mut files = directory::segments(&**disk, id, path)?;
+    directory::read_blanks(&**disk, &mut files)?;
     let mut walk = Walk { directory: id, ..Walk::default() };
     let mut segments = Vec::new();
     for (index, file) in files.iter().enumerate() {
-        let later = files[index + 1..].iter().filter_map(|later| later.header.ok());
-        walk.repeated_from = later.map(|header| header.first).min().unwrap_or(u64::MAX);
+        walk.repeatable = directory::repeatable(&files[index + 1..]);
         segments.push(walk.segment(&**disk, file)?);
     }
-    Ok(Report { directory: id, cursor, segments, faults: walk.faults })
+    for (index, report) in segments.iter_mut().enumerate() {
+        walk.condition(report, &files[index + 1..]);
+    }
+    walk.settle();
+    let Walk { faults, notes, frames, lost, .. } = walk;
+    Ok(Report { directory: id, cursor, segments, frames, lost, faults, notes })
 }
 
 /// The walk over all segments of a directory.
 #[derive(Debug, Default)]
 struct Walk {
     directory: DirectoryId,
-    /// The sequence that should come next; 0 before the first frame.
+    /// The sequence that should come next; 0 before the first segment.
     next: u64,
-    /// Frames from this sequence on are repeated in a later segment.
-    repeated_from: u64,
-    /// Checksum and segment of each frame that is to be repeated.
-    repeated: HashMap<u64, (u32, u64)>,
-    faults: Vec<String>,
+    /// The first sequence that a later segment may hold as well.
+    repeatable: u64,
+    overlap: Overlap,
+    /// The segment before.
+    before: u64,
+    /// The sequences that were missing where they should have stood.
+    missing: Missing,
+    voids: Missing,
+    /// Every sequence before this one was durable once.
+    proven: u64,
+    frames: u64,
+    lost: u64,
+    faults: Vec<Fault>,
+    notes: Vec<Note>,
 }
 
 impl Walk {
     fn segment(&mut self, disk: &dyn Disk, file: &SegmentFile) -> io::Result<SegmentReport> {
         let number = file.number;
-        let condition = match file.header {
-            Ok(_) => Condition::Begun,
-            Err(HeaderFault::Blank) => Condition::Prepared,
-            Err(HeaderFault::Damaged) => Condition::HeaderDamaged,
-            Err(HeaderFault::Foreign) => Condition::Foreign,
-            Err(HeaderFault::Unknown) => Condition::Unknown,
-        };
-        if matches!(condition, Condition::Foreign | Condition::Unknown) {
-            self.faults.push(format!("segment {number}: {}", condition.name()));
+        let mut report = SegmentReport::new(file);
+        match file.header {
+            Err(HeaderFault::Foreign { directory, number: original }) => {
+                let directory = DirectoryId(directory);
+                self.faults.push(Fault::Foreign { segment: number, directory, original });
+            }
+            Err(HeaderFault::Unknown) => self.faults.push(Fault::Unknown { segment: number }),
+            Ok(header) => {
+                self.proven = self.proven.max(header.first);
+                // What should have stood before it is missing there.
+                self.expect(header.first, self.before);
+            }
+            Err(_) => {}
         }
-        let predecessor = file.header.map_or(0, |header| header.predecessor);
-        let mut report = SegmentReport {
-            number,
-            bytes: file.bytes,
-            condition,
-            predecessor,
-            sequences: None,
-            times: None,
-            frames: 0,
-        };
         if !file.may_hold_frames() {
             return Ok(report);
         }
-        let seed = frame::seed(self.directory.0, number);
-        let mut scan = Scan::new(disk.open(&file.path, Access::Read)?, seed);
+        self.before = number;
+        if let Some(contradiction) = self.contradiction(disk, file)? {
+            report.condition = Condition::Refused;
+            self.faults.push(Fault::Refused { segment: number, contradiction });
+            return Ok(report);
+        }
+        let mut scan = self.open(disk, file)?;
         loop {
             match scan.step()? {
-                Found::Frame(stored) => {
-                    report.add(&stored);
-                    self.frame(&stored, number, predecessor);
+                Found::Frame(numbered) => {
+                    report.add(&numbered);
+                    self.frame(&numbered, number);
                 }
                 Found::Gap { from, to } => {
-                    self.faults
-                        .push(format!("segment {number}: bytes {from} to {to} are no frame"));
+                    self.notes.push(Note::Gap { segment: number, from, to });
                 }
-                Found::End { .. } => break,
+                Found::End { at, is_clean } => {
+                    report.unfinished = (!is_clean).then_some(at);
+                    break;
+                }
             }
         }
-        if condition == Condition::HeaderDamaged && report.frames == 0 {
-            report.condition = Condition::Torn;
-        } else if condition == Condition::HeaderDamaged {
-            self.faults.push(format!("segment {number}: {}", condition.name()));
+        if scan.has_unreadable() {
+            self.faults.push(Fault::Unreadable { segment: number });
+        }
+        if let Some(from) = report.unfinished {
+            self.notes.push(Note::Unfinished { segment: number, from });
         }
         Ok(report)
     }
 
-    fn frame(&mut self, stored: &Stored<'_>, number: u64, predecessor: u64) {
-        let sequence = stored.sequence;
-        let sum = digest(stored);
-        if let Some((before, segment)) = self.repeated.get(&sequence) {
-            let is_named = predecessor != 0 && predecessor <= *segment;
-            if *before != sum || !is_named {
-                let why = if is_named { "with other bytes" } else { "without naming it" };
-                self.faults.push(format!(
-                    "segment {number}: repeats sequence {sequence} of segment {segment} {why}"
-                ));
+    /// The first thing that a segment says against an earlier one. All that it repeats stands
+    /// before all that it adds.
+    fn contradiction(
+        &self,
+        disk: &dyn Disk,
+        file: &SegmentFile,
+    ) -> io::Result<Option<Contradiction>> {
+        let mut scan = self.open(disk, file)?;
+        loop {
+            match scan.step()? {
+                Found::Frame(numbered) if numbered.sequence < self.next => {
+                    let (sequence, digest) = (numbered.sequence, numbered.digest());
+                    let judged = self.overlap.judge(sequence, digest, file.predecessor());
+                    if let Err(contradiction) = judged {
+                        return Ok(Some(contradiction));
+                    }
+                }
+                Found::Gap { .. } => {}
+                Found::Frame(_) | Found::End { .. } => return Ok(None),
             }
         }
-        if self.next != 0 && sequence > self.next {
-            let (from, to) = (self.next, sequence - 1);
-            self.faults.push(format!("segment {number}: sequences {from} to {to} are missing"));
+    }
+
+    fn open(&self, disk: &dyn Disk, file: &SegmentFile) -> io::Result<Scan> {
+        let seed = frame::seed(self.directory.0, file.number);
+        Ok(Scan::new(disk.open(&file.path, Access::Read)?, seed, Unreadable::IsDamage))
+    }
+
+    fn frame(&mut self, numbered: &Numbered<'_>, number: u64) {
+        let sequence = numbered.sequence;
+        self.proven = self.proven.max(numbered.proven());
+        if self.next == 0 && number == 1 {
+            // Whatever its header says, the first segment begins with the first sequence.
+            self.next = 1;
         }
-        if sequence >= self.repeated_from {
-            self.repeated.insert(sequence, (sum, number));
-        }
+        self.expect(sequence, number);
+        let is_new = self.next <= sequence || self.missing.remove(sequence);
         self.next = self.next.max(sequence + 1);
+        if is_new && numbered.frame.is_some() {
+            self.frames += 1;
+        } else if is_new {
+            self.voids.add(sequence, sequence + 1, number);
+        }
+        if sequence >= self.repeatable {
+            self.overlap.meet(sequence, numbered.digest(), number);
+        }
     }
-}
 
-impl SegmentReport {
-    fn add(&mut self, stored: &Stored<'_>) {
-        let (sequence, time) = (stored.sequence, stored.frame.time);
-        self.frames += 1;
-        let first = self.sequences.map_or(sequence, |(first, _)| first);
-        self.sequences = Some((first, sequence));
-        let earliest = self.times.map_or(time, |(earliest, _)| earliest);
-        self.times = Some((earliest, time));
+    /// What stands between the last sequence and this one is missing, as far as we know.
+    fn expect(&mut self, sequence: u64, number: u64) {
+        if self.next == 0 {
+            // What was before it was deleted.
+            self.next = sequence;
+        }
+        self.missing.add(self.next, sequence, number);
+        self.next = self.next.max(sequence);
     }
-}
 
-/// A checksum over what was appended, which is the same wherever it is repeated.
-fn digest(stored: &Stored<'_>) -> u32 {
-    let frame = &stored.frame;
-    let mut sum = crc32c::crc32c(&frame.id);
-    sum = crc32c::crc32c_append(sum, &frame.time.micros().to_le_bytes());
-    sum = crc32c::crc32c_append(sum, &[frame.stream as u8]);
-    sum = crc32c::crc32c_append(sum, frame.key);
-    crc32c::crc32c_append(sum, frame.body)
+    /// Whether a header that cannot be read is damage. A crash may have kept it from arriving
+    /// with the first frames; all of them are then unproven, or repeated.
+    fn condition(&mut self, report: &mut SegmentReport, later: &[SegmentFile]) {
+        let segment = report.number;
+        let first = report.sequences.map_or(u64::MAX, |(first, _)| first);
+        let repeats = |file: &SegmentFile| {
+            file.may_repeat(segment) && file.first().is_some_and(|from| from <= first)
+        };
+        if report.condition == Condition::Torn && !later.iter().any(repeats) && first < self.proven
+        {
+            report.condition = Condition::HeaderDamaged;
+        }
+        match report.condition {
+            Condition::Torn => self.notes.push(Note::Torn { segment }),
+            Condition::HeaderDamaged => self.faults.push(Fault::HeaderDamaged { segment }),
+            _ => {}
+        }
+    }
+
+    /// What is still missing was lost if it was durable once; if not, a crash left it unfinished.
+    fn settle(&mut self) {
+        let (lost, left) = std::mem::take(&mut self.missing).split(self.proven);
+        let (voids, _) = std::mem::take(&mut self.voids).split(u64::MAX);
+        self.lost = lost.iter().map(Run::count).sum();
+        let lost = lost.into_iter();
+        self.faults.extend(lost.map(|Run { segment, first, last }| Fault::Lost {
+            segment,
+            first,
+            last,
+        }));
+        let left = left.into_iter();
+        self.notes.extend(left.map(|Run { segment, first, last }| Note::Left {
+            segment,
+            first,
+            last,
+        }));
+        let voids = voids.into_iter();
+        self.notes.extend(voids.map(|Run { segment, first, last }| Note::Void {
+            segment,
+            first,
+            last,
+        }));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -10,17 +10,18 @@ use std::sync::mpsc;
 use thiserror::Error;
 
 use super::config::Config;
-use super::directory::{self, DirectoryId, Held, SegmentFile};
+use super::crew::Crew;
+use super::directory::{self, DirectoryId, Held};
 use super::driver::{Driver, Spare};
-use super::frame;
 use super::keeper::Keeper;
 use super::measures::Measures;
-use super::queue::{Batch, Queue};
+use super::queue::{Queue, Sight};
 use super::reader::Reader;
-use super::recovery::{self, Plan, Tally};
-use super::scan::{Found, Scan};
+use super::retention::Steady;
+use super::salvage::Salvage;
 use super::segment;
-use super::writer::{Settings, Writer};
+use super::sweeper::Sweeper;
+use super::writer::{Action, Event, Settings, Writer};
 use super::{Appender, Cursor};
 use crate::clock::Clock;
 use crate::disk::{Access, Disk};
@@ -56,14 +57,28 @@ impl Journal {
         metrics: &Metrics,
         drain: &Drain,
     ) -> Result<Self, OpenError> {
+        let (journal, crew) = Self::at_rest(config, disk, clock, metrics)?;
+        let folder = config.directory.clone();
+        crew.start(drain).map_err(|source| OpenError { folder, source })?;
+        Ok(journal)
+    }
+
+    /// As [`Journal::open`], but starts no thread: nothing is written but by the crew's turns.
+    pub fn at_rest(
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Result<(Self, Crew), OpenError> {
         let folder = config.directory.clone();
         let wrong = |source| OpenError { folder: folder.clone(), source };
         let (own, adopted) = directory::hold(&*disk, &folder, clock.wall()).map_err(wrong)?;
-        let recovered = Recovered::read(&*disk, &own, config.segment).map_err(wrong)?;
         let cursor = Cursor::open(Arc::clone(&disk), &own.path, own.id).map_err(wrong)?;
+        let cursor = cursor.position();
+        let salvage = Salvage::read(&*disk, &own, config.segment, cursor).map_err(wrong)?;
         let measures = Measures::new(metrics);
-        measures.damaged.inc_by(recovered.plan.damaged);
-        let plan = &recovered.plan;
+        measures.damaged.inc_by(salvage.plan.damaged);
+        let plan = &salvage.plan;
         let durable = plan.repeat.map_or(plan.next_sequence, |repeat| repeat.from);
         let queue = Arc::new(Queue::new(config.queue, plan.next_sequence, durable));
         let journal = Self {
@@ -72,11 +87,11 @@ impl Journal {
             directory: own.id,
             path: own.path.clone(),
             adopted: adopted.iter().map(|held| (held.id, held.path.clone())).collect(),
-            needed: Arc::new(AtomicU64::new(cursor.position())),
+            needed: Arc::new(AtomicU64::new(cursor)),
         };
         let world = (clock, measures, metrics.degraded.clone());
-        journal.start(config, (own, adopted), recovered, world, drain).map_err(wrong)?;
-        Ok(journal)
+        let crew = journal.crew(config, (own, adopted), salvage, world).map_err(wrong)?;
+        Ok((journal, crew))
     }
 
     /// An appender for one thread; `account` is told of its durable frames.
@@ -137,20 +152,23 @@ impl Journal {
         self.queue.level().1
     }
 
+    pub(super) fn sight(&self) -> Sight {
+        self.queue.sight()
+    }
+
     /// The directories of processes that are gone, oldest first.
     pub fn adopted(&self) -> &[(DirectoryId, PathBuf)] {
         &self.adopted
     }
 
-    /// Starts the writer and the keeper.
-    fn start(
+    /// The writer's and the keeper's hands.
+    fn crew(
         &self,
         config: &Config,
         (own, adopted): (Held, Vec<Held>),
-        Recovered { plan, batch }: Recovered,
+        Salvage { plan, batch, refused }: Salvage,
         (clock, measures, degraded): (Arc<dyn Clock>, Measures, Degraded),
-        drain: &Drain,
-    ) -> io::Result<()> {
+    ) -> io::Result<Crew> {
         let (wanted, asked) = mpsc::channel();
         let (ready, prepared) = mpsc::channel();
         let first = match plan.spare {
@@ -166,7 +184,7 @@ impl Journal {
                 plan.next_number
             }
         };
-        let keeper = Keeper {
+        let sweeper = Sweeper {
             disk: Arc::clone(&self.disk),
             clock: Arc::clone(&clock),
             config: config.clone(),
@@ -175,133 +193,37 @@ impl Journal {
             queue: Arc::clone(&self.queue),
             needed: Arc::clone(&self.needed),
             measures: measures.clone(),
+            refused,
+            steady: Steady::new(clock.now(), clock.wall()),
+            found: BTreeMap::new(),
+        };
+        let keeper = Keeper {
+            wanted: asked,
+            ready,
+            current: plan.repeat.map_or(first, |repeat| repeat.number),
+            start: plan.next_sequence,
+            sweeper,
         };
         let Config { segment, sync, retry, .. } = *config;
         let settings = Settings { segment, sync, retry };
         let predecessor = plan.repeat.map_or(0, |repeat| repeat.number);
         let durable = self.queue.durable();
-        let driver = Driver {
+        let mut driver = Driver {
             writer: Writer::new(settings, own.id.0, first, durable, predecessor),
+            next: Action::Rest,
+            start: Some(plan.next_sequence),
             queue: Arc::clone(&self.queue),
             clock,
             gather: config.gather,
+            last: 0,
             sync,
             file: None,
-            spare: Spare { wanted, ready: prepared, asked: first },
+            spare: Spare { wanted, ready: prepared, asked: first, is_ahead: false, arrived: None },
             measures,
             degraded,
+            is_failing: false,
         };
-        drain.thread("journal-keeper", move || keeper.run(&asked, &ready))?;
-        drain.thread("journal-writer", move || {
-            driver.run(batch, plan.next_sequence);
-            // The lock goes last: whoever takes it finds a directory that nobody writes.
-            drop(own);
-        })
-    }
-}
-
-/// What was found in our own directory.
-#[derive(Debug)]
-struct Recovered {
-    plan: Plan,
-    /// The frames that are to be repeated.
-    batch: Batch,
-}
-
-impl Recovered {
-    fn read(disk: &dyn Disk, own: &Held, segment: u64) -> io::Result<Self> {
-        let files = directory::segments(disk, own.id, &own.path)?;
-        let mut below = u64::MAX;
-        let mut read = Vec::new();
-        while let Some(file) = recovery::last_begun(&files, below) {
-            let tally = tally(disk, own, file)?;
-            below = file.number;
-            if !tally.sequences.is_empty() {
-                let from = recovery::repeated_by(&files, file);
-                for file in files.iter().filter(|file| (from..below).contains(&file.number)) {
-                    if file.may_hold_frames() {
-                        read.push((file, self::tally(disk, own, file)?));
-                    }
-                }
-                read.push((file, tally));
-                break;
-            }
-        }
-        let mut plan = recovery::plan(&files, &read);
-        if let Some(spare) = plan.spare {
-            let file = files.last().filter(|file| file.bytes == segment);
-            if !file.is_some_and(|file| is_blank(disk, &file.path).unwrap_or(false)) {
-                tracing::warn!(segment = spare, "a prepared segment is not as it was made: kept");
-                plan.spare = None;
-            }
-        }
-        if plan.damaged > 0 {
-            let frames = plan.damaged;
-            tracing::error!(frames, directory = %own.id, "durable frames are damaged");
-        }
-        let batch = match plan.repeat {
-            Some(repeat) => collect(disk, own, &read, repeat.from)?,
-            None => Batch::default(),
-        };
-        Ok(Self { plan, batch })
-    }
-}
-
-fn tally(disk: &dyn Disk, own: &Held, file: &SegmentFile) -> io::Result<Tally> {
-    let mut tally = Tally::default();
-    let mut scan = open(disk, own, file)?;
-    loop {
-        match scan.step()? {
-            Found::Frame(stored) => tally.add(stored.sequence, stored.behind),
-            Found::Gap { .. } => tally.gaps += 1,
-            Found::End { .. } => return Ok(tally),
-        }
-    }
-}
-
-/// The valid frames from a sequence on, in order, to be written again. Each as it was written
-/// first: who reads passes over what comes again.
-fn collect(
-    disk: &dyn Disk,
-    own: &Held,
-    read: &[(&SegmentFile, Tally)],
-    from: u64,
-) -> io::Result<Batch> {
-    let mut frames = BTreeMap::new();
-    for (file, _) in read {
-        let mut scan = open(disk, own, file)?;
-        loop {
-            match scan.step()? {
-                Found::Frame(stored) if stored.sequence >= from => {
-                    let bytes: &mut Vec<u8> = frames.entry(stored.sequence).or_default();
-                    if bytes.is_empty() {
-                        frame::encode(&stored.frame, stored.sequence, bytes);
-                    }
-                }
-                Found::Frame(_) | Found::Gap { .. } => {}
-                Found::End { .. } => break,
-            }
-        }
-    }
-    let count = frames.len();
-    Ok(Batch { bytes: frames.into_values().flatten().collect(), count, from: Vec::new() })
-}
-
-fn open(disk: &dyn Disk, own: &Held, file: &SegmentFile) -> io::Result<Scan> {
-    let seed = frame::seed(own.id.0, file.number);
-    Ok(Scan::new(disk.open(&file.path, Access::Read)?, seed))
-}
-
-/// Whether a file holds nothing but zeros.
-fn is_blank(disk: &dyn Disk, path: &Path) -> io::Result<bool> {
-    let file = disk.open(path, Access::Read)?;
-    let mut block = vec![0; 1 << 20];
-    let mut at = 0;
-    loop {
-        match file.read_at(&mut block, at)? {
-            0 => return Ok(true),
-            count if block[..count].iter().any(|byte| *byte != 0) => return Ok(false),
-            count => at += count as u64,
-        }
+        driver.step(Event::Batch(batch));
+        Ok(Crew { driver, keeper, own })
     }
 }

@@ -23,6 +23,7 @@ pub(super) struct Measures {
     pub(super) kept: Gauge<u64, AtomicU64>,
     pub(super) deleted: Counter,
     pub(super) damaged: Counter,
+    pub(super) refused: Gauge<u64, AtomicU64>,
 }
 
 /// Which step failed.
@@ -43,6 +44,7 @@ impl Measures {
             kept: Gauge::default(),
             deleted: Counter::default(),
             damaged: Counter::default(),
+            refused: Gauge::default(),
         };
         for step in ["open", "write", "sync"] {
             drop(measures.failures.get_or_create(&Step { step }));
@@ -59,11 +61,13 @@ impl Measures {
             registry.register("failures", "Failed steps of the writer, by step", of.failures);
             let help = "The first sequence that is not durable, in this process's directory";
             registry.register("durable_position", help, of.durable);
-            let help = "Bytes of all segments kept, the prepared one included";
+            let help = "Bytes of all segments kept that are understood, the prepared one included";
             registry.register_with_unit("kept", help, Unit::Bytes, of.kept);
             registry.register("deleted_frames", "Frames deleted by retention", of.deleted);
             let help = "Frames that were durable and could not be read any more";
             registry.register("damaged_frames", help, of.damaged);
+            let help = "Segments that are kept and not understood: see `waypost journal verify`";
+            registry.register("refused_segments", help, of.refused);
         });
         measures
     }

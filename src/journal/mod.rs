@@ -53,7 +53,7 @@
 //!      4    4  CRC32C of directory id, segment number, then bytes 8.. to the end of the body
 //!      8    4  length of the body, B
 //!     12    2  length of the key, K
-//!     14    1  stream: 1 events, 2 domains, 3 audits
+//!     14    1  stream: 1 events, 2 domains, 3 audits; 0 void, with neither key nor body
 //!     15    1  zero
 //!     16    8  sequence
 //!     24    8  time, µs since 1970
@@ -75,47 +75,67 @@
 //! memory, since what is written once and read seldom need not be copied there; the last block
 //! is written again with what follows, beginning with the same bytes. The keeper thread ([`keeper`]) prepares the
 //! next segment and deletes what retention names. A [`Reader`] has its own descriptor and reads
-//! below the durable position only.
+//! below the durable position only. A [watch] looks at the queue and tells while the disk does not
+//! keep up: a thread that the disk holds cannot.
 //!
 //! # After a crash
 //!
 //! The writer has one unsynced batch at a time. Since each frame says how many before it were not
 //! yet durable, reading a segment tells which frames are *proven* durable: those that a later
-//! frame does not count as behind. What is missing among the proven is damage, and counted. What
-//! follows the proven is the last batch: it may have been acknowledged, or torn. All of it that
-//! is valid is repeated at the beginning of a new segment, which names the old one as its
-//! predecessor, and is durable before anything new is accepted. So recovery changes no old file,
-//! and the same rule serves a segment whose sync failed. A segment that repeats may itself be
-//! torn, so what it may repeat is read together with it. An overlap is accepted when the
-//! later segment names the earlier one, or one before it, as predecessor and the bytes agree;
-//! otherwise the later segment is refused.
+//! frame does not count as behind, and those before the first of a segment that was begun. What
+//! is missing among the proven is damage, and counted. What follows the proven is the last batch:
+//! it may have been acknowledged, or torn, in any of its sectors. All of it that is valid is
+//! repeated at the beginning of a new segment, with a *void* in the place of each frame that is
+//! not, which names the old segment as its predecessor, and is durable before anything new is
+//! accepted. So recovery changes no old file, sequences stay dense, none is given twice, and the
+//! same rule serves a segment whose sync failed. A segment that repeats may itself be torn, so
+//! what it may repeat is read together with it. An overlap is accepted when the later segment
+//! names the earlier one, or one before it, as predecessor and the bytes agree; otherwise the
+//! later segment is refused: kept, not read, counted.
+//!
+//! A segment whose header cannot be read is read by the checksums of its frames, since only what
+//! was written here can fit them. One of another directory, number or format is refused too. What
+//! is refused is never deleted, takes nobody's room and stands in nobody's way.
+//!
+//! # Turns
+//!
+//! The writer's and the keeper's hands move by turns, each of which does one thing: a [`Crew`]
+//! gives each a thread, or is moved by a simulation, which then runs the journal that ships.
 
 mod appender;
 mod config;
+mod crew;
 mod cursor;
 mod directory;
 mod driver;
 mod frame;
 mod inspect;
-
 mod keeper;
 mod log;
 mod measures;
+mod missing;
+mod overlap;
 mod queue;
 mod reader;
 mod recovery;
+mod report;
 mod retention;
+mod salvage;
 mod scan;
 mod segment;
+mod sweeper;
+mod watch;
 mod writer;
 
 pub use appender::{Appender, Durable};
 pub use config::{Config, Keep, Sync};
+pub use crew::{Call, Crew};
 pub use cursor::Cursor;
 pub use directory::{DirectoryId, Position, PositionError, directories};
 pub use frame::{Frame, Stored, Stream};
-
-pub use inspect::{Condition, Report, SegmentReport, inspect};
+pub use inspect::inspect;
 pub use log::{Journal, OpenError};
+pub use overlap::{Contradiction, Why};
 pub use queue::Refused;
 pub use reader::{ReadError, Reader};
+pub use report::{Condition, Fault, Note, Report, SegmentReport};

@@ -48,8 +48,25 @@ struct Waiting {
     next: u64,
     /// The writer sleeps until this many frames wait; `usize::MAX` while it does not sleep.
     wake_at: usize,
+    /// Frames that were refused since the queue was full.
+    refused: u64,
     is_full: bool,
     is_closed: bool,
+}
+
+/// What is seen of the queue at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// The sequence that the next frame gets.
+    pub(super) next: u64,
+    /// The first sequence that is not durable.
+    pub(super) durable: u64,
+    /// Frames that were refused so far since the queue was full.
+    pub(super) refused: u64,
+    /// Whether more than half of the room is taken.
+    pub(super) is_crowded: bool,
+    /// Whether the journal is at its size bound.
+    pub(super) is_full: bool,
 }
 
 /// Frames that were taken from the queue together.
@@ -68,8 +85,8 @@ impl Queue {
     /// durable.
     pub(super) fn new(limit: usize, next: u64, durable: u64) -> Self {
         let batch = Batch::default();
-        let waiting =
-            Waiting { batch, next, wake_at: usize::MAX, is_full: false, is_closed: false };
+        let (refused, is_full, is_closed) = (0, false, false);
+        let waiting = Waiting { batch, next, wake_at: usize::MAX, refused, is_full, is_closed };
         Self {
             waiting: Mutex::new(waiting),
             enough: Condvar::new(),
@@ -99,6 +116,7 @@ impl Queue {
         }
         let size = frame::size(frame.key.len(), frame.body.len());
         if waiting.is_closed || waiting.batch.bytes.len() + size > self.limit {
+            waiting.refused += 1;
             return Err(Refused::QueueFull);
         }
         let sequence = waiting.next;
@@ -116,27 +134,44 @@ impl Queue {
         Ok(sequence)
     }
 
-    /// Waits for frames and takes all of them, leaving `emptied` in their place to be filled.
-    /// `None` when the queue is closed and empty.
+    /// Waits for frames, or until the queue is closed.
     ///
-    /// When the last batch had `last` > 1 frames, traffic is dense: then the wait goes on until
-    /// as many have come again, or `gather` has passed. Thin traffic never waits.
-    pub(super) fn take(&self, emptied: Batch, last: usize, gather: Duration) -> Option<Batch> {
+    /// When the last batch had `last` > 1 frames, and the first one since came within `gather`,
+    /// traffic is dense: then the wait goes on until as many have come again, or `gather` has
+    /// passed. Thin traffic never waits, nor does the first click after a burst.
+    pub(super) fn wait(&self, last: usize, gather: Duration) {
         let mut waiting = self.lock();
+        let mut is_dense = last > 1;
         while waiting.batch.count == 0 && !waiting.is_closed {
             waiting.wake_at = 1;
-            waiting = self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            if is_dense {
+                let waited = self.enough.wait_timeout(waiting, gather);
+                let (held, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+                waiting = held;
+                is_dense = !outcome.timed_out();
+            } else {
+                waiting = self.enough.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            }
         }
-        if waiting.batch.count < last && last > 1 && !waiting.is_closed {
+        if waiting.batch.count < last && is_dense && !waiting.is_closed {
             waiting.wake_at = last;
             let waited = self.enough.wait_timeout(waiting, gather);
             waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         waiting.wake_at = usize::MAX;
-        if waiting.batch.count == 0 {
-            return None;
-        }
-        Some(std::mem::replace(&mut waiting.batch, emptied))
+    }
+
+    /// Takes all frames that wait, leaving `emptied` in their place to be filled. `None` when
+    /// none waits.
+    pub(super) fn take(&self, emptied: Batch) -> Option<Batch> {
+        let mut waiting = self.lock();
+        (waiting.batch.count > 0).then(|| std::mem::replace(&mut waiting.batch, emptied))
+    }
+
+    /// Whether the queue is closed and empty.
+    pub(super) fn is_over(&self) -> bool {
+        let waiting = self.lock();
+        waiting.is_closed && waiting.batch.count == 0
     }
 
     /// Publishes that all sequences before `durable` are durable, and tells the appenders in
@@ -186,6 +221,16 @@ impl Queue {
         (waiting.next, waiting.batch.bytes.len())
     }
 
+    /// What is seen now.
+    pub(super) fn sight(&self) -> Sight {
+        // Before the lock: what is durable then was queued then.
+        let durable = self.durable();
+        let waiting = self.lock();
+        let (next, refused, is_full) = (waiting.next, waiting.refused, waiting.is_full);
+        let is_crowded = waiting.batch.bytes.len() > self.limit / 2;
+        Sight { next, durable, refused, is_crowded, is_full }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -208,7 +253,7 @@ mod tests {
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(1));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(2));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Err(Refused::QueueFull));
-        let batch = queue.take(Batch::default(), 0, Duration::ZERO).unwrap();
+        let batch = queue.take(Batch::default()).unwrap();
         assert_eq!((batch.count, batch.from.len()), (2, 1));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(3));
     }
@@ -227,8 +272,12 @@ mod tests {
         queue.push(&frame(b"last"), 0).unwrap();
         queue.close();
         assert_eq!(queue.push(&frame(b"late"), 0), Err(Refused::QueueFull));
-        assert_eq!(queue.take(Batch::default(), 9, Duration::MAX).unwrap().count, 1);
-        assert!(queue.take(Batch::default(), 9, Duration::MAX).is_none());
+        assert!(!queue.is_over());
+        queue.wait(9, Duration::MAX);
+        assert_eq!(queue.take(Batch::default()).unwrap().count, 1);
+        queue.wait(9, Duration::MAX);
+        assert!(queue.take(Batch::default()).is_none());
+        assert!(queue.is_over());
     }
 
     #[test]
@@ -238,7 +287,10 @@ mod tests {
             let queue = Arc::clone(&queue);
             let name = std::thread::Builder::new();
             // Without the wake-up at the third frame this would wait for an hour.
-            name.spawn(move || queue.take(Batch::default(), 3, Duration::from_secs(3_600)))
+            name.spawn(move || {
+                queue.wait(3, Duration::from_secs(3_600));
+                queue.take(Batch::default())
+            })
         };
         for body in [b"1", b"2", b"3"] {
             queue.push(&frame(body), 0).unwrap();

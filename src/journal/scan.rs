@@ -2,15 +2,15 @@
 
 use std::io;
 
-use super::frame::{self, ALIGN, BODY_LIMIT, HEAD, KEY_LIMIT, MAGIC, Parsed, Stored};
+use super::frame::{self, ALIGN, BODY_LIMIT, HEAD, KEY_LIMIT, MAGIC, Numbered, Parsed};
 use super::segment::HEADER;
-use crate::disk::DiskFile;
+use crate::disk::{BLOCK, DiskFile};
 
 /// What the walk comes upon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found<'a> {
-    /// A valid frame.
-    Frame(Stored<'a>),
+    /// A valid frame or void.
+    Frame(Numbered<'a>),
     /// Bytes that are no frame, with a valid frame behind them.
     Gap { from: u64, to: u64 },
     /// No valid frame stands behind this offset.
@@ -27,12 +27,29 @@ pub(super) struct Scan {
     window: Vec<u8>,
     /// The offset of the window's first byte.
     start: u64,
+    unreadable: Unreadable,
+    /// Whether blocks were passed over that the disk did not give.
+    has_passed: bool,
+}
+
+/// What to do about a part of the file that the disk does not give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Tell: it may be given another time.
+    Fails,
+    /// Pass over it like over damage, so that what can be read is.
+    IsDamage,
 }
 
 impl Scan {
-    pub(super) fn new(file: Box<dyn DiskFile>, seed: u32) -> Self {
+    pub(super) fn new(file: Box<dyn DiskFile>, seed: u32, unreadable: Unreadable) -> Self {
         let at = HEADER as u64;
-        Self { file, seed, at, window: Vec::new(), start: at }
+        Self { file, seed, at, window: Vec::new(), start: at, unreadable, has_passed: false }
+    }
+
+    /// Whether the disk did not give some of what was to be read so far.
+    pub(super) fn has_unreadable(&self) -> bool {
+        self.has_passed
     }
 
     /// The offset of what [`Scan::step`] looks at next.
@@ -56,10 +73,10 @@ impl Scan {
         if let Some(length) = self.frame_length()? {
             self.at += length as u64;
             let begin = (from - self.start) as usize;
-            let Parsed::Frame(stored, _) = frame::parse(&self.window[begin..], self.seed) else {
+            let Parsed::Frame(numbered, _) = frame::parse(&self.window[begin..], self.seed) else {
                 return Err(io::Error::other("a frame that was just read is gone"));
             };
-            return Ok(Found::Frame(stored));
+            return Ok(Found::Frame(numbered));
         }
         // A writer may have been at work where we read: what is whole on a second look is whole.
         self.forget();
@@ -124,7 +141,14 @@ impl Scan {
         self.start = self.at;
         let have = self.window.len();
         self.window.resize(need.max(WINDOW), 0);
-        let count = self.file.read_at(&mut self.window[have..], self.start + have as u64)?;
+        let (into, offset) = (&mut self.window[have..], self.start + have as u64);
+        let count = match self.file.read_at(into, offset) {
+            Err(_) if self.unreadable == Unreadable::IsDamage => {
+                self.has_passed = true;
+                read_blocks(&*self.file, into, offset)?
+            }
+            count => count?,
+        };
         self.window.truncate(have + count);
         Ok(self.window.len() >= need)
     }
@@ -135,6 +159,22 @@ impl Scan {
     }
 }
 
+/// Reads block by block, and puts [`JUNK`] where the disk gives nothing.
+fn read_blocks(file: &dyn DiskFile, into: &mut [u8], offset: u64) -> io::Result<usize> {
+    let length = file.length()?;
+    let mut at = 0;
+    while at < into.len() && offset + (at as u64) < length {
+        let from = offset + at as u64;
+        let end = (from + 1).next_multiple_of(BLOCK as u64).min(length);
+        let block = at..into.len().min(at + (end - from) as usize);
+        if file.read_at(&mut into[block.clone()], from).is_err() {
+            into[block.clone()].fill(JUNK);
+        }
+        at = block.end;
+    }
+    Ok(at)
+}
+
 /// The count of zeros at the start of `bytes`.
 fn zeros(bytes: &[u8]) -> usize {
     let blocks = bytes.chunks_exact(ZERO.len()).take_while(|block| **block == ZERO).count();
@@ -143,6 +183,8 @@ fn zeros(bytes: &[u8]) -> usize {
 }
 
 const ZERO: [u8; 512] = [0; 512];
+/// Neither a zero, which would look as if nothing had been written, nor the beginning of a frame.
+const JUNK: u8 = 0xff;
 /// Bytes read at once: a largest frame fits.
 const WINDOW: usize = 512 << 10;
 const _: () = assert!(WINDOW >= HEAD + KEY_LIMIT + BODY_LIMIT + ALIGN);

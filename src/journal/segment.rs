@@ -20,10 +20,17 @@ pub(super) struct Header {
 pub(super) enum HeaderFault {
     /// All zero: prepared, not begun.
     Blank,
-    /// Too short, or the checksum does not fit.
+    /// The write that began it did not arrive whole: nothing of it but a beginning.
+    Torn,
+    /// The checksum does not fit.
     Damaged,
     /// Valid, but of another directory or number: a copied or renamed file.
-    Foreign,
+    Foreign {
+        /// The directory that it was written in.
+        directory: u64,
+        /// The number that it had there.
+        number: u64,
+    },
     /// The magic is that of another version or of something else.
     Unknown,
 }
@@ -44,20 +51,18 @@ impl Header {
 
     /// Reads the header of the file that `number` names in `directory`.
     pub(super) fn decode(bytes: &[u8], directory: u64, number: u64) -> Result<Self, HeaderFault> {
-        let Some(bytes) = bytes.get(..HEADER) else { return Err(HeaderFault::Damaged) };
         if bytes.iter().all(|byte| *byte == 0) {
             return Err(HeaderFault::Blank);
         }
+        let whole = bytes.get(..HEADER).filter(|bytes| {
+            crc32c::crc32c(&bytes[..SUMMED]).to_le_bytes() == bytes[SUMMED..HEADER]
+        });
+        let Some(bytes) = whole else { return Err(fault(bytes, directory, number)) };
         let field = |at: usize| {
             let mut field = [0; 8];
             field.copy_from_slice(&bytes[at..at + 8]);
             u64::from_le_bytes(field)
         };
-        if crc32c::crc32c(&bytes[..SUMMED]).to_le_bytes() != bytes[SUMMED..] {
-            // Another version may sum otherwise; with our own magic it is damage.
-            let ours = bytes.starts_with(MAGIC) || !bytes.starts_with(&MAGIC[..7]);
-            return Err(if ours { HeaderFault::Damaged } else { HeaderFault::Unknown });
-        }
         if !bytes.starts_with(MAGIC) {
             return Err(HeaderFault::Unknown);
         }
@@ -69,9 +74,24 @@ impl Header {
             begun: Timestamp::from_micros(field(40)),
         };
         if header.directory != directory || header.number != number {
-            return Err(HeaderFault::Foreign);
+            let Self { directory, number, .. } = header;
+            return Err(HeaderFault::Foreign { directory, number });
         }
         Ok(header)
+    }
+}
+
+/// Why bytes that are no whole header are none.
+fn fault(bytes: &[u8], directory: u64, number: u64) -> HeaderFault {
+    let arrived = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let known = [*MAGIC, directory.to_le_bytes(), number.to_le_bytes()].concat();
+    let is_beginning = bytes.iter().zip(&known).take(arrived).all(|(is, known)| is == known);
+    // Another version may sum otherwise; with our own magic it is damage.
+    let is_unknown = bytes.starts_with(&MAGIC[..7]) && !bytes.starts_with(MAGIC);
+    match (arrived < HEADER && is_beginning, is_unknown) {
+        (true, _) => HeaderFault::Torn,
+        (false, true) => HeaderFault::Unknown,
+        (false, false) => HeaderFault::Damaged,
     }
 }
 
@@ -103,14 +123,34 @@ mod tests {
         let header = Header { directory: 5, number: 7, first: 1, predecessor: 6, begun };
         let bytes = header.encode();
         assert_eq!(Header::decode(&bytes, 5, 7), Ok(header));
-        assert_eq!(Header::decode(&bytes, 5, 8), Err(HeaderFault::Foreign));
-        assert_eq!(Header::decode(&bytes, 4, 7), Err(HeaderFault::Foreign));
+        let foreign = Err(HeaderFault::Foreign { directory: 5, number: 7 });
+        assert_eq!(Header::decode(&bytes, 5, 8), foreign);
+        assert_eq!(Header::decode(&bytes, 4, 7), foreign);
         assert_eq!(Header::decode(&[0; HEADER], 5, 7), Err(HeaderFault::Blank));
+        assert_eq!(Header::decode(&[], 5, 7), Err(HeaderFault::Blank));
+        for arrived in 1..HEADER {
+            let torn = [&bytes[..arrived], &[0; HEADER][arrived..]].concat();
+            assert_eq!(Header::decode(&torn, 5, 7), Err(HeaderFault::Torn), "{arrived} bytes");
+            assert_eq!(Header::decode(&bytes[..arrived], 5, 7), Err(HeaderFault::Torn));
+        }
+        assert_eq!(Header::decode(b"WAYPSEG9", 5, 7), Err(HeaderFault::Unknown));
+        assert_eq!(Header::decode(b"anything", 5, 7), Err(HeaderFault::Damaged));
         for bit in 0..HEADER * 8 {
             let mut flipped = bytes;
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert!(Header::decode(&flipped, 5, 7).is_err(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn a_header_whose_checksum_ends_in_zeros_is_whole() {
+        let header = |first| {
+            let begun = Timestamp::from_seconds(1);
+            Header { directory: 5, number: 7, first, predecessor: 0, begun }
+        };
+        let ends_in_zero = |first: &u64| header(*first).encode()[HEADER - 1] == 0;
+        let first = (1..100_000).find(ends_in_zero).unwrap();
+        assert_eq!(Header::decode(&header(first).encode(), 5, 7), Ok(header(first)));
     }
 
     #[test]

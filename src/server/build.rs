@@ -49,6 +49,9 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another node has the data folder.
+    #[error("{} is in use: another node runs on this data folder", .0.display())]
+    InUse(PathBuf),
     /// The journal could not be opened.
     #[error(transparent)]
     Journal(#[from] journal::OpenError),
@@ -111,6 +114,9 @@ impl Parts {
             clock,
             metrics,
         )?;
+        if !settings.edge.https.is_empty() {
+            certificates.require_one()?;
+        }
         let key = address_key(settings, world)?;
         let encoder = Encoder::new(settings.events.clone(), key, &settings.node.name);
         Ok(Self { keyring, certificates, encoder: Arc::new(encoder), authority_file })
@@ -133,7 +139,11 @@ pub(super) fn admin_token(
     Ok(Some(token))
 }
 
-fn address_key(settings: &Settings, world: &World) -> Result<Option<AddressKey>, ServeError> {
+/// The key that hashes addresses, if they are hashed.
+pub(super) fn address_key(
+    settings: &Settings,
+    world: &World,
+) -> Result<Option<AddressKey>, ServeError> {
     let named = &settings.events.address_key_file;
     let (Some(file), AddressForm::Hashed) = (named, settings.events.address) else {
         return Ok(None);

@@ -1,13 +1,14 @@
 //! Looks at the link keys again, so that a key that was made or refused is seen without a
 //! restart.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::admin::Readiness;
 use crate::clock::Clock;
 use crate::drain::Drain;
-use crate::token::{Keyring, KeyringError};
+use crate::metrics::Degraded;
+use crate::token::{Fault, Keyring, KeyringError};
 
 /// The link keys of a running node. Without one that opens links it cannot answer, and is not
 /// ready. Cloning shares them.
@@ -15,12 +16,20 @@ use crate::token::{Keyring, KeyringError};
 pub(super) struct Keys {
     keyring: Keyring,
     readiness: Readiness,
+    degraded: Degraded,
     clock: Arc<dyn Clock>,
+    /// The faults that were told.
+    told: Arc<Mutex<Vec<Fault>>>,
 }
 
 impl Keys {
-    pub(super) fn new(keyring: Keyring, readiness: Readiness, clock: Arc<dyn Clock>) -> Self {
-        let keys = Self { keyring, readiness, clock };
+    pub(super) fn new(
+        keyring: Keyring,
+        readiness: Readiness,
+        degraded: Degraded,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let keys = Self { keyring, readiness, degraded, clock, told: Arc::default() };
         keys.judge();
         keys
     }
@@ -53,12 +62,28 @@ impl Keys {
     }
 
     fn judge(&self) {
+        self.tell_faults();
         if self.keyring.sealing_key(self.clock.wall()).is_some() {
             self.readiness.end(REASON);
         } else {
             tracing::error!("no link key opens anything: make one with `waypost key new`");
             self.readiness.begin(REASON);
         }
+    }
+
+    /// Tells each file that holds no key once.
+    fn tell_faults(&self) {
+        let faults = self.keyring.faults();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for Fault { file, reason } in faults.iter().filter(|fault| !told.contains(fault)) {
+            tracing::error!(file = %file.display(), reason, "a key file holds no key: left out");
+        }
+        if faults.is_empty() {
+            self.degraded.end(REASON);
+        } else {
+            self.degraded.begin(REASON);
+        }
+        *told = faults;
     }
 }
 

@@ -3,11 +3,14 @@
 //! `serve` and `dev` are one node with different settings; what `dev` adds is in [`Extras`].
 
 mod build;
+mod claim;
+mod examine;
 mod feed;
 mod keys;
 mod node;
 mod reactors;
 
 pub use build::ServeError;
+pub use examine::{Objection, examine};
 pub use feed::EachEvent;
 pub use node::{Ended, Extras, MakeSample, Running, World, serve};

@@ -4,13 +4,14 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::build::{self, Parts, ServeError};
+use super::claim::{self, Claim};
 use super::feed::{self, EachEvent};
 use super::keys::Keys;
 use super::reactors;
@@ -23,7 +24,7 @@ use crate::edge::{Door, Holdings, Sockets};
 use crate::hostname::Hostname;
 use crate::journal::Journal;
 use crate::metrics::{Counts, Metrics};
-use crate::token::Keyring;
+use crate::token::{Keyring, LinkForm, Mint, Row};
 
 /// The outside world, as the node sees it.
 #[derive(Clone, Debug)]
@@ -112,11 +113,13 @@ impl Node {
         ready: impl FnOnce(&Running),
     ) -> Result<Ended, ServeError> {
         let data = &settings.node.data;
-        let file = |source| ServeError::File { path: data.clone(), source };
         // First of all, so that a signal during the start ends the node in order.
         let mut signals = Signals::new().map_err(ServeError::Thread)?;
-        world.disk.create_directory(data).map_err(file)?;
         let metrics = Metrics::new();
+        let claim = Claim::take(settings, &world, &metrics.degraded)?;
+        let socket = NodeFile::socket_path(data);
+        let disk = Arc::clone(&world.disk);
+        let admin = admin::Door::bind(&settings.admin, &socket, disk, &metrics.degraded)?;
         let parts = Parts::read(settings, &world, &extras.throwaway, &metrics)?;
         let token = build::admin_token(settings, &world)?;
         let journal_drain = Drain::new();
@@ -133,7 +136,8 @@ impl Node {
             journal: Arc::new(journal),
         };
         let clock = Arc::clone(&world.clock);
-        let keys = Keys::new(parts.keyring.clone(), node.readiness.clone(), clock);
+        let (readiness, degraded) = (node.readiness.clone(), node.metrics.degraded.clone());
+        let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let holdings = Holdings {
             certificates: parts.certificates.clone(),
             keyring: parts.keyring.clone(),
@@ -147,18 +151,19 @@ impl Node {
         door.watch(drain);
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
+        node.watch_journal(&world, within);
         let appenders =
             reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
-        let mut running = Running {
+        let running = Running {
             https: bound.https,
             http: bound.http,
-            admin: settings.admin.listen,
-            socket: NodeFile::socket_path(data),
+            admin: admin.address(),
+            socket,
             authority_file: parts.authority_file,
             keyring: parts.keyring,
         };
-        node.open_admin(settings, &world, extras, (token, keys.clone()), &mut running)?;
-        node.node_file(settings, &running, &world).write(&*world.disk, data).map_err(file)?;
+        node.open_admin(settings, &world, extras, (admin, token, keys.clone()), &running)?;
+        node.tell(node.node_file(settings, &running, &world), data, &world.disk);
         ready(&running);
         signals.ending(&parts.certificates, &keys).await;
         node.readiness.begin("draining");
@@ -167,7 +172,24 @@ impl Node {
         if let Err(error) = NodeFile::remove(&*world.disk, data) {
             tracing::warn!(%error, "node.json could not be removed");
         }
+        // Last, so that the next node finds nothing of this one in use.
+        drop(claim);
         Ok(Ended { counts })
+    }
+
+    /// Tells, for as long as the operator's door does, whether the disk keeps up, and whether the
+    /// journal's threads live: without one of them it takes nothing more, and the node answers on.
+    fn watch_journal(&self, world: &World, within: Duration) {
+        let (journal, degraded) = (Arc::clone(&self.journal), self.metrics.degraded.clone());
+        let (clock, ending) = (Arc::clone(&world.clock), self.admin_drain.clone());
+        let threads = self.journal_drain.clone();
+        self.admin_drain.spawn(async move {
+            tokio::select! {
+                () = journal.watch(&*clock, &degraded, within) => {}
+                () = threads.fallen() => degraded.begin("journal_thread"),
+                () = ending.ending() => {}
+            }
+        });
     }
 
     fn open_admin(
@@ -175,8 +197,8 @@ impl Node {
         settings: &Settings,
         world: &World,
         extras: Extras,
-        (token, keys): (Option<Vec<u8>>, Keys),
-        running: &mut Running,
+        (door, token, keys): (admin::Door, Option<Vec<u8>>, Keys),
+        running: &Running,
     ) -> Result<(), ServeError> {
         let is_dev = extras.sample.is_some() || extras.each_event.is_some();
         let recent = Recent::default();
@@ -187,33 +209,46 @@ impl Node {
             }
             _ => None,
         };
+        let links = link_form(settings, running);
         let parts = admin::Parts {
             metrics: self.metrics.clone(),
             readiness: self.readiness.clone(),
             token,
-            socket: running.socket.clone(),
-            disk: Arc::clone(&world.disk),
             recent: is_dev.then(|| recent.clone()),
             sample: extras.sample.map(|sample| sample(running)),
+            mint: Mint::new(running.keyring.clone(), links, Row::default()),
+            clock: Arc::clone(&world.clock),
             reload_keys: Arc::new(move || keys.reload().map_err(|error| error.to_string())),
             tls,
         };
-        let door = admin::Door::bind(&settings.admin, parts)?;
-        running.admin = door.address();
-        door.serve(&self.admin_drain);
+        door.serve(parts, &self.admin_drain);
         if is_dev {
             feed::follow(&self.journal, recent, extras.each_event, &self.admin_drain);
         }
         Ok(())
     }
 
+    /// Writes `node.json`. A disk that does not take it is asked again: the node answers.
+    fn tell(&self, file: NodeFile, data: &Path, disk: &Arc<dyn Disk>) {
+        let Err(error) = file.write(&**disk, data) else { return };
+        tracing::warn!(%error, "node.json could not be written");
+        let degraded = self.metrics.degraded.clone();
+        degraded.begin(claim::REASON);
+        let (data, disk, ending) = (data.to_owned(), Arc::clone(disk), self.drain.clone());
+        self.drain.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = ending.ending() => return,
+                    () = tokio::time::sleep(RETRY) => {}
+                }
+                if file.write(&*disk, &data).is_ok() {
+                    return degraded.end(claim::REASON);
+                }
+            }
+        });
+    }
+
     fn node_file(&self, settings: &Settings, running: &Running, world: &World) -> NodeFile {
-        // A base with port 0 means the port that plain HTTP was given.
-        let port = running.http.first().map_or(0, SocketAddr::port);
-        let base = match settings.links.base.strip_suffix(":0") {
-            Some(front) => format!("{front}:{port}"),
-            None => settings.links.base.clone(),
-        };
         NodeFile {
             pid: std::process::id(),
             started: world.clock.wall().to_string(),
@@ -222,11 +257,7 @@ impl Node {
             http: running.http.clone(),
             admin: running.admin,
             socket: running.socket.clone(),
-            links: admin::Links {
-                base,
-                click_prefix: settings.edge.click_prefix.clone(),
-                open_prefix: settings.edge.open_prefix.clone(),
-            },
+            links: link_form(settings, running),
         }
     }
 
@@ -254,11 +285,24 @@ impl Node {
     }
 }
 
+/// What links look like. A base with port 0 means the port that plain HTTP was given.
+fn link_form(settings: &Settings, running: &Running) -> LinkForm {
+    let port = running.http.first().map_or(0, SocketAddr::port);
+    let mut form = settings.link_form();
+    if let Some(front) = form.base.strip_suffix(":0") {
+        form.base = format!("{front}:{port}");
+    }
+    form
+}
+
 /// SIGTERM and SIGINT end the node; SIGHUP has it read certificates and keys again.
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hang_up: tokio::signal::unix::Signal,
+    /// Taken so that a file past the limit of its size is an error to the journal, as every
+    /// other error of the disk, and not this process's end.
+    _file_too_large: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -267,6 +311,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            _file_too_large: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 
@@ -311,6 +356,8 @@ fn reactor_count(settings: &Settings) -> usize {
     }
 }
 
+/// How long after a failure `node.json` is written again.
+const RETRY: Duration = Duration::from_secs(5);
 /// How long the journal may take to make the last events durable.
 const JOURNAL_GRACE: Duration = Duration::from_secs(5);
 /// How long a request to the operator's door may take to finish.

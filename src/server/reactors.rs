@@ -4,12 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::node::Node;
 use crate::admin::Readiness;
 use crate::drain::Drain;
 use crate::edge::{Door, Sockets};
 use crate::journal::Appender;
-use crate::metrics::{Account, Unrecorded};
+use crate::metrics::Unrecorded;
 
 /// Starts one reactor for each set of sockets. Each ends when the drain has begun and its
 /// connections are done, or after `grace`.
@@ -22,14 +24,14 @@ pub(super) fn start(
     let mut appenders = Vec::new();
     for (index, sockets) in sockets.into_iter().enumerate() {
         let account = node.metrics.ledger.open();
-        let appender = node.journal.appender(account.clone());
+        let appender = node.journal.appender(account);
         appenders.push(appender.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (door, branch) = (Arc::clone(door), node.drain.branch());
         let answering = Answering { readiness: node.readiness.clone(), ending: node.drain.clone() };
         node.drain.thread(&format!("reactor-{index}"), move || {
             let _answering = answering;
-            runtime.block_on(run(&door, appender, account, sockets, branch, grace));
+            runtime.block_on(run(&door, appender, sockets, branch, grace));
             // What is still open past the grace is dropped with the runtime.
             runtime.shutdown_background();
         })?;
@@ -55,13 +57,12 @@ impl Drop for Answering {
 async fn run(
     door: &Arc<Door>,
     appender: Appender,
-    account: Account,
     sockets: Sockets,
     branch: Drain,
     grace: Duration,
 ) {
     let settling = appender.clone();
-    let reactor = door.reactor(appender, account, branch.clone());
+    let reactor = door.reactor(appender, branch.clone());
     let serve = async {
         if let Err(error) = reactor.serve(sockets) {
             tracing::error!(%error, "a reactor could not listen");
@@ -78,13 +79,17 @@ async fn run(
     }
 }
 
-/// Settles what became durable last; what did not is counted unrecorded. Returns how many did
-/// not.
+/// Settles what became durable last; what did not is counted unrecorded and traced, each by its
+/// event's id. Returns how many did not.
 pub(super) fn settle(appenders: &[Appender]) -> usize {
     let mut left = 0;
     for appender in appenders {
-        for _ in 0..appender.settle_now() {
-            appender.account().unrecorded(Unrecorded::Shutdown);
+        appender.settle_now();
+        for id in appender.in_progress() {
+            let reason = Unrecorded::Shutdown;
+            appender.account().unrecorded(reason);
+            let event = Uuid::from_bytes(id);
+            tracing::warn!(%event, reason = reason.name(), "answered, and not known to be recorded");
             left += 1;
         }
     }

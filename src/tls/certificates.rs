@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::drain::Drain;
 use crate::hostname::Hostname;
-use crate::metrics::Metrics;
+use crate::metrics::{Degraded, Metrics};
 use crate::store::SealedFile;
 
 /// The certificates that we can serve. Cloning shares them.
@@ -38,6 +38,7 @@ struct Held {
     tickets: Tickets,
     reload: Duration,
     earliest: Gauge,
+    degraded: Degraded,
 }
 
 /// Why no certificate was found.
@@ -57,14 +58,21 @@ pub enum StartError {
     /// The cryptography library refused the protocol settings: our fault.
     #[error("the TLS settings are refused: {0}")]
     Protocol(#[from] rustls::Error),
-    /// Files that cannot be served: the operator's fault, all of them told.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    /// There are files and none can be served: the operator's fault, all of them told.
+    #[error("no certificate can be served: {}", told(.0))]
     Files(Vec<FilesError>),
+}
+
+fn told(errors: &[FilesError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Certificates {
     /// Reads the configured files, and uses `authority` for its names. The keys of session
     /// tickets live in `tickets`. Blocks.
+    ///
+    /// Files that cannot be served are left out until they are mended, which
+    /// [`Certificates::require_one`] is for.
     pub fn open(
         config: &Config,
         authority: Option<ThrowawayAuthority>,
@@ -75,8 +83,7 @@ impl Certificates {
     ) -> Result<Self, StartError> {
         let tickets = Tickets::open(tickets, clock.wall())?;
         let protocol = Protocol::new(config.oldest, Some(tickets.clone()))?;
-        let files = Files::open(&config.certificates, protocol.clone(), disk, Arc::clone(&clock))
-            .map_err(StartError::Files)?;
+        let files = Files::open(&config.certificates, protocol.clone(), disk, Arc::clone(&clock));
         let earliest = Gauge::default();
         metrics.register(|registry| {
             let help = "When the first certificate kept in files expires, in seconds since 1970";
@@ -84,20 +91,30 @@ impl Certificates {
         });
         let cache = Cache::new(config.cache);
         let reload = config.reload;
-        let held = Held { files, authority, cache, clock, protocol, tickets, reload, earliest };
-        held.measure();
+        let degraded = metrics.degraded.clone();
+        let held =
+            Held { files, authority, cache, clock, protocol, tickets, reload, earliest, degraded };
+        held.judge();
         Ok(Self { held: Arc::new(held) })
     }
 
-    /// Looks at the files again, and at the age of the ticket keys, every [`Config::reload`], until
-    /// the drain begins.
+    /// Refuses to go on when certificates are configured and not one of them can be served: a
+    /// node that answers no name over TLS is set up wrongly. One that answers some goes on.
+    pub fn require_one(&self) -> Result<(), StartError> {
+        let refused = self.held.files.refused();
+        let is_none = self.held.authority.is_none() && self.held.files.is_empty();
+        if is_none && !refused.is_empty() { Err(StartError::Files(refused)) } else { Ok(()) }
+    }
+
+    /// Looks at the files again every [`Config::reload`], and at the ticket keys then and when one
+    /// is to be destroyed, until the drain begins.
     pub fn watch(&self, drain: &Drain) {
         let (held, ending) = (Arc::clone(&self.held), drain.clone());
         drain.spawn(async move {
             loop {
                 tokio::select! {
                     () = ending.ending() => return,
-                    () = tokio::time::sleep(held.reload) => {}
+                    () = tokio::time::sleep(held.pause()) => {}
                 }
                 let reading = Arc::clone(&held);
                 let read = tokio::task::spawn_blocking(move || {
@@ -111,7 +128,7 @@ impl Certificates {
         });
     }
 
-    /// Looks at the files now; returns how many certificates were replaced. Blocks.
+    /// Looks at the files now; returns how many certificates were taken up. Blocks.
     pub fn reload(&self) -> usize {
         self.held.reload()
     }
@@ -158,14 +175,32 @@ impl Held {
         issued.map(|issued| issued.config).map_err(Miss::Authority)
     }
 
+    /// Until something is to be looked at again.
+    fn pause(&self) -> Duration {
+        let change = self.tickets.next_change(self.clock.wall());
+        // When keys could not be changed, that is tried again, and not at once.
+        change.max(SHORTEST_PAUSE).min(self.reload)
+    }
+
     fn reload(&self) -> usize {
         let replaced = self.files.reload();
-        self.measure();
+        self.judge();
         replaced
     }
 
-    fn measure(&self) {
-        let seconds = self.files.earliest_not_after().unwrap_or_default().seconds();
+    fn judge(&self) {
+        let earliest = self.files.earliest_not_after();
+        let seconds = earliest.unwrap_or_default().seconds();
         self.earliest.set(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let has_expired = earliest.is_some_and(|end| end < self.clock.wall());
+        if has_expired || !self.files.refused().is_empty() {
+            self.degraded.begin(REASON);
+        } else {
+            self.degraded.end(REASON);
+        }
     }
 }
+
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// Some name's certificate has expired, or lies there unfit to be served.
+const REASON: &str = "certificates";

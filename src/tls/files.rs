@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::CertificateFiles;
 use super::protocol::{Protocol, provider};
-use super::verify::{Unusable, verify};
+use super::verify::{Unusable, Verified, verify};
 use crate::clock::{Clock, Timestamp};
 use crate::disk::Disk;
 use crate::hostname::Hostname;
@@ -37,10 +37,11 @@ pub(super) struct Files {
 #[derive(Debug)]
 struct Pair {
     files: CertificateFiles,
-    /// What is served, and the content that it came from.
-    served: Served,
-    /// What was last refused, so that it is told once.
-    refused: Option<String>,
+    /// What is served, and the content that it came from; nothing while the pair has never been
+    /// fit to be served.
+    served: Option<Served>,
+    /// Why what lies there now is not served.
+    refused: Option<FilesError>,
 }
 
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ struct Served {
 }
 
 /// Why a pair of files cannot be served.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum FilesError {
     /// A file cannot be read: the operator's or the machine's fault, worth a retry.
     #[error("{}: {error}", path.display())]
@@ -59,7 +60,7 @@ pub enum FilesError {
         /// The file.
         path: PathBuf,
         /// What the operating system said.
-        error: io::Error,
+        error: Arc<io::Error>,
     },
     /// The files do not hold a certificate that can be served: the operator's fault.
     #[error("{}: {error}", path.display())]
@@ -72,13 +73,14 @@ pub enum FilesError {
 }
 
 impl Files {
-    /// Reads all files; every one that cannot be served is told.
+    /// Reads all files. A pair that cannot be served is told and left out, and the others are
+    /// served: one customer's expired certificate closes nobody else's name.
     pub(super) fn open(
         files: &[CertificateFiles],
         protocol: Protocol,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, Vec<FilesError>> {
+    ) -> Self {
         let opened = Self {
             disk,
             clock,
@@ -87,22 +89,20 @@ impl Files {
             serving: ArcSwap::default(),
             pairs: Mutex::default(),
         };
-        let (mut pairs, mut errors) = (Vec::new(), Vec::new());
-        for files in files {
-            match opened.read(files, None) {
-                Ok(Some(served)) => {
-                    pairs.push(Pair { files: files.clone(), served, refused: None });
+        let pairs = files.iter().map(|files| {
+            let (served, refused) = match opened.read(files, None) {
+                Ok(served) => (served, None),
+                Err(error) => {
+                    tracing::error!(%error, hosts = ?files.hosts, "certificate left out");
+                    (None, Some(error))
                 }
-                Ok(None) => {}
-                Err(error) => errors.push(error),
-            }
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+            };
+            Pair { files: files.clone(), served, refused }
+        });
+        let pairs: Vec<_> = pairs.collect();
         opened.publish(&pairs);
         *opened.pairs.lock().unwrap_or_else(PoisonError::into_inner) = pairs;
-        Ok(opened)
+        opened
     }
 
     /// The configuration for `host`, if a file names it.
@@ -115,36 +115,46 @@ impl Files {
         self.serving.load().contains_key(host)
     }
 
-    /// When the first certificate expires; `None` without any.
-    pub(super) fn earliest_not_after(&self) -> Option<Timestamp> {
-        let pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
-        pairs.iter().map(|pair| pair.served.not_after).min()
+    /// Whether nothing is served.
+    pub(super) fn is_empty(&self) -> bool {
+        self.serving.load().is_empty()
     }
 
-    /// Looks at all files again; returns how many certificates were replaced. Blocks. What cannot
+    /// When the first certificate expires; `None` without any.
+    pub(super) fn earliest_not_after(&self) -> Option<Timestamp> {
+        self.lock().iter().filter_map(|pair| Some(pair.served.as_ref()?.not_after)).min()
+    }
+
+    /// Why each pair that lies there unfit is not served, whether or not an older one is.
+    pub(super) fn refused(&self) -> Vec<FilesError> {
+        self.lock().iter().filter_map(|pair| pair.refused.clone()).collect()
+    }
+
+    /// Looks at all files again; returns how many certificates were taken up. Blocks. What cannot
     /// be served is told once and changes nothing.
     pub(super) fn reload(&self) -> usize {
-        let mut pairs = self.pairs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pairs = self.lock();
         let mut replaced = 0;
         for pair in pairs.iter_mut() {
-            match self.read(&pair.files, Some(&pair.served.content)) {
+            match self.read(&pair.files, pair.served.as_ref().map(|served| &served.content)) {
                 Ok(None) => pair.refused = None,
                 Ok(Some(served)) => {
                     tracing::info!(
                         chain = %pair.files.chain.display(),
                         not_after = %served.not_after,
-                        "certificate replaced"
+                        "certificate taken up"
                     );
-                    pair.served = served;
+                    pair.served = Some(served);
                     pair.refused = None;
                     replaced += 1;
                 }
                 Err(error) => {
-                    let told = error.to_string();
-                    if pair.refused.as_ref() != Some(&told) {
-                        tracing::warn!(error = told, "certificate not replaced, the old one stays");
-                        pair.refused = Some(told);
+                    let told = pair.refused.as_ref().map(ToString::to_string);
+                    if told.as_ref() != Some(&error.to_string()) {
+                        let is_served = pair.served.is_some();
+                        tracing::warn!(%error, is_served, "certificate not taken up");
                     }
+                    pair.refused = Some(error);
                 }
             }
         }
@@ -160,32 +170,61 @@ impl Files {
         files: &CertificateFiles,
         known: Option<&[u8; 32]>,
     ) -> Result<Option<Served>, FilesError> {
-        let chain = self.bytes(&files.chain)?;
-        let key = Zeroizing::new(self.bytes(&files.key)?);
-        let content = content(&chain, &key);
+        let pair = load(&*self.disk, files)?;
+        let content = content(&pair.chain, &pair.key);
         if known == Some(&content) {
             return Ok(None);
         }
-        let now = self.clock.wall();
-        let verified = verify(&chain, &key, &files.hosts, now, &self.provider)
-            .map_err(|error| FilesError::Unusable { path: files.chain.clone(), error })?;
+        let verified = pair.verify(files, self.clock.wall(), &self.provider)?;
         let config = self.protocol.serving(verified.key);
         Ok(Some(Served { content, config, not_after: verified.not_after }))
     }
 
-    fn bytes(&self, path: &Path) -> Result<Vec<u8>, FilesError> {
-        let read = self.disk.read(path, LARGEST_FILE);
-        read.map_err(|error| FilesError::Read { path: path.to_owned(), error })
+    fn lock(&self) -> MutexGuard<'_, Vec<Pair>> {
+        self.pairs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn publish(&self, pairs: &[Pair]) {
         let mut serving = HashMap::new();
         for pair in pairs {
+            let Some(served) = &pair.served else { continue };
             for host in &pair.files.hosts {
-                serving.insert(host.clone(), Arc::clone(&pair.served.config));
+                serving.insert(host.clone(), Arc::clone(&served.config));
             }
         }
         self.serving.store(Arc::new(serving));
+    }
+}
+
+/// The bytes of a pair of files.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    chain: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+/// Reads a pair of files.
+pub(super) fn load(disk: &dyn Disk, files: &CertificateFiles) -> Result<Loaded, FilesError> {
+    let (chain, key) = (bytes(disk, &files.chain)?, bytes(disk, &files.key)?);
+    Ok(Loaded { chain, key: Zeroizing::new(key) })
+}
+
+/// Reads one file.
+pub(super) fn bytes(disk: &dyn Disk, path: &Path) -> Result<Vec<u8>, FilesError> {
+    let read = disk.read(path, LARGEST_FILE);
+    read.map_err(|error| FilesError::Read { path: path.to_owned(), error: Arc::new(error) })
+}
+
+impl Loaded {
+    /// Checks that it may be served for the names of `files`.
+    pub(super) fn verify(
+        &self,
+        files: &CertificateFiles,
+        now: Timestamp,
+        provider: &CryptoProvider,
+    ) -> Result<Verified, FilesError> {
+        verify(&self.chain, &self.key, &files.hosts, now, provider)
+            .map_err(|error| FilesError::Unusable { path: files.chain.clone(), error })
     }
 }
 

@@ -7,6 +7,7 @@
 mod authority;
 mod certificates;
 mod config;
+mod examine;
 mod files;
 mod protocol;
 mod single;
@@ -18,6 +19,7 @@ mod verify;
 pub use authority::{AuthorityError, ThrowawayAuthority};
 pub use certificates::{Certificates, Miss, StartError};
 pub use config::{CertificateFiles, Config, Version};
+pub use examine::examine;
 pub use files::FilesError;
 pub use single::single;
 pub use verify::Unusable;

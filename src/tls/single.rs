@@ -21,7 +21,7 @@ pub fn single(
 ) -> Result<Arc<ServerConfig>, FilesError> {
     let read = |path: &Path| {
         disk.read(path, LARGEST_FILE)
-            .map_err(|error| FilesError::Read { path: path.to_owned(), error })
+            .map_err(|error| FilesError::Read { path: path.to_owned(), error: Arc::new(error) })
     };
     let unusable = |error| FilesError::Unusable { path: chain.to_owned(), error };
     let (chain_pem, key_pem) = (read(chain)?, read(key)?);

@@ -71,6 +71,7 @@ fn tickets(folder: &Path) -> SealedFile {
 }
 
 fn refused(result: Result<Certificates, StartError>) -> Unusable {
+    let result = result.unwrap().require_one();
     let StartError::Files(mut errors) = result.unwrap_err() else { panic!("expected files") };
     let Some(FilesError::Unusable { error, .. }) = errors.pop() else { panic!("expected one") };
     error
@@ -85,6 +86,7 @@ fn what_cannot_be_served_is_refused_at_start_with_its_reason() {
 
     put(folder.path(), (&expired, &expired_key));
     let at_the_end = open(folder.path(), &["a.example"]);
+    let at_the_end = at_the_end.unwrap().require_one();
     assert!(at_the_end.is_ok(), "2026-01-01T00:00:00 is the last second: {at_the_end:?}");
     let (expired, expired_key) = pair("a.example", 2025);
     put(folder.path(), (&expired, &expired_key));
@@ -106,6 +108,7 @@ async fn a_working_certificate_is_never_replaced_by_a_broken_one() {
     let (chain, key) = pair("a.example", 2030);
     put(folder.path(), (&chain, &key));
     let certificates = open(folder.path(), &["a.example"]).unwrap();
+    certificates.require_one().unwrap();
     let first = certificates.find(&host("a.example")).await.unwrap();
     assert_eq!(certificates.reload(), 0, "nothing changed");
 
@@ -124,6 +127,49 @@ async fn a_working_certificate_is_never_replaced_by_a_broken_one() {
     assert_eq!(certificates.reload(), 1);
     let now = certificates.find(&host("a.example")).await.unwrap();
     assert!(!Arc::ptr_eq(&first, &now), "the renewed one is served");
+}
+
+#[tokio::test]
+async fn a_pair_that_cannot_be_served_closes_no_other_name_and_is_taken_up_when_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = |name: &str| CertificateFiles {
+        hosts: vec![host(name)],
+        chain: folder.path().join(name).join("chain.pem"),
+        key: folder.path().join(name).join("key.pem"),
+    };
+    let (good, good_key) = pair("a.example", 2030);
+    let (expired, expired_key) = pair("b.example", 2025);
+    for (name, pair) in [("a.example", (&good, &good_key)), ("b.example", (&expired, &expired_key))]
+    {
+        (&SystemDisk as &dyn Disk).create_directory(&folder.path().join(name)).unwrap();
+        put(&folder.path().join(name), (pair.0, pair.1));
+    }
+    // Of the third there is no file at all.
+    let certificates = ["a.example", "b.example", "c.example"].map(files).to_vec();
+    let config = Config { certificates, ..Config::default() };
+    let (disk, clock, metrics) = (Arc::new(SystemDisk), SetClock::at(NOW), Metrics::new());
+    let tickets = tickets(folder.path());
+    let held = Certificates::open(&config, None, tickets, disk, clock.clone(), &metrics).unwrap();
+    held.require_one().unwrap();
+    assert!(held.find(&host("a.example")).await.is_ok());
+    for name in ["b.example", "c.example"] {
+        assert!(held.find(&host(name)).await.is_err() && !held.serves(&host(name)), "{name}");
+    }
+    assert_eq!(metrics.degraded.reasons(), ["certificates"]);
+
+    for (name, mended, remains) in [("b.example", 1, true), ("c.example", 1, false)] {
+        (&SystemDisk as &dyn Disk).create_directory(&folder.path().join(name)).unwrap();
+        let (chain, key) = pair(name, 2030);
+        put(&folder.path().join(name), (&chain, &key));
+        assert_eq!(held.reload(), mended);
+        assert!(held.find(&host(name)).await.is_ok(), "{name}");
+        assert_eq!(!metrics.degraded.reasons().is_empty(), remains, "{name}");
+    }
+    // What is served and expires is told too.
+    clock.0.fetch_add(10 * 365 * 86_400, Ordering::Relaxed);
+    assert_eq!(held.reload(), 0);
+    assert!(held.find(&host("a.example")).await.is_ok());
+    assert_eq!(metrics.degraded.reasons(), ["certificates"]);
 }
 
 #[tokio::test]

@@ -82,6 +82,16 @@ impl Tickets {
         }
         self.inner.ring.store(Arc::new(next));
     }
+
+    /// How long until [`Tickets::rotate`] has something to do: the newest key is to seal no more,
+    /// or another one is to be destroyed.
+    pub(super) fn next_change(&self, now: Timestamp) -> Duration {
+        let ring = self.inner.ring.load();
+        let age = |key: &Key| key.created.until(now);
+        let seals = ring.iter().map(|key| SEALS.saturating_sub(age(key))).max();
+        let opens = ring.iter().map(|key| OPENS.saturating_sub(age(key))).min();
+        seals.into_iter().chain(opens).min().unwrap_or_default()
+    }
 }
 
 impl ProducesTickets for Tickets {
@@ -236,6 +246,19 @@ mod tests {
         let kept = decode(&file(folder.path()).read().unwrap().unwrap());
         assert_eq!(kept.len(), 1);
         assert_ne!(kept[0].name[..], first[..NAME], "destroyed on disk too");
+    }
+
+    #[test]
+    fn the_next_change_is_known_so_that_no_key_outlives_its_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let tickets = Tickets::open(file(folder.path()), START).unwrap();
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(tickets.next_change(hours(2)), 10 * hour, "until it seals no more");
+        tickets.rotate(hours(12));
+        assert_eq!(tickets.next_change(hours(13)), 11 * hour, "until the first is destroyed");
+        assert_eq!(tickets.next_change(hours(25)), Duration::ZERO);
+        tickets.rotate(hours(25));
+        assert_eq!(tickets.next_change(hours(25)), 11 * hour);
     }
 
     #[test]

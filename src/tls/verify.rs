@@ -20,7 +20,7 @@ pub(super) struct Verified {
 }
 
 /// Why a certificate may not be published: always the fault of whoever put it there.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum Unusable {
     /// The chain holds no certificate.
     #[error("holds no certificate in PEM")]

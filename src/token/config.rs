@@ -35,7 +35,15 @@ impl Config {
         let scheme = ["http://{host}", "https://{host}"].iter().any(|s| self.base.starts_with(s));
         let rest = self.base.split_once("{host}").map_or("", |(_, rest)| rest);
         let starts = rest.is_empty() || rest.starts_with([':', '/']);
-        if !scheme || !starts || rest.contains(['?', '#', '{', ' ']) {
+        let port = rest.strip_prefix(':').map(|rest| rest.split('/').next().unwrap_or_default());
+        // No sign, and none of the other forms that a number may have.
+        let is_port = |port: &str| {
+            port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
+        };
+        if !port.is_none_or(is_port) {
+            let reason = "expected a port from 0 to 65535 behind {host}:".to_owned();
+            problems.push(("base", reason));
+        } else if !scheme || !starts || rest.contains(['?', '#', '{', ' ']) {
             let reason = "expected http:// or https://, then {host}, then a port and path if any, \
                           such as https://{host}/mail";
             problems.push(("base", reason.to_owned()));

@@ -39,12 +39,13 @@ pub fn destination(text: &str) -> Result<String, DestinationError> {
     if is_redeemable(&text) { Ok(text) } else { Err(DestinationError::Unredeemable) }
 }
 
-/// Whether a sealed destination may be redirected to: http or https, printable ASCII, no space,
-/// quote, backslash or control byte.
+/// Whether a sealed destination may be redirected to: http or https and a host, printable ASCII,
+/// no space, quote, backslash or control byte.
 pub fn is_redeemable(text: &str) -> bool {
-    let scheme = text.starts_with("https://") || text.starts_with("http://");
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let has_host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
-    scheme && text.len() <= MAX_DESTINATION && text.bytes().all(plain)
+    has_host && text.len() <= MAX_DESTINATION && text.bytes().all(plain)
 }
 
 /// Why a destination is refused at minting.
@@ -149,6 +150,10 @@ mod tests {
             "https://e.com/ü",
             "https://e.com/\u{7f}",
             "https:e.com",
+            "https://",
+            "http:///e.com",
+            "https://?e.com",
+            "https://#e.com",
             "",
         ] {
             assert!(!is_redeemable(text), "{text:?}");

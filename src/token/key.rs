@@ -103,6 +103,17 @@ impl Key {
         self.refused_from.is_some_and(|from| from <= now)
     }
 
+    /// The same key once more.
+    pub(super) fn again(&self) -> Self {
+        Self::new(self.id, self.secret.clone(), self.created, self.refused_from)
+    }
+
+    /// Whether `other` is this key in the same state.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        let state = |key: &Self| (key.id, key.created, key.refused_from);
+        state(self) == state(other) && *self.secret == *other.secret
+    }
+
     pub(super) fn hmac(&self) -> &hmac::Key {
         &self.hmac
     }
@@ -123,7 +134,7 @@ impl fmt::Debug for Key {
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum KeyError {
     /// The id is not eight hexadecimal digits.
-    #[error("\"{0}\" is no key id, expected eight hexadecimal digits")]
+    #[error("{0:?} is no key id, expected eight hexadecimal digits in lower case")]
     Id(String),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
@@ -150,9 +161,7 @@ struct KeyFile {
 }
 
 fn time(name: &'static str, text: &str) -> Result<Timestamp, KeyError> {
-    let time: jiff::Timestamp = text.parse().map_err(|_| KeyError::Time(name))?;
-    let micros = u64::try_from(time.as_microsecond()).map_err(|_| KeyError::Time(name))?;
-    Ok(Timestamp::from_micros(micros))
+    text.parse().map_err(|_| KeyError::Time(name))
 }
 
 /// Bytes of a master key.

@@ -1,6 +1,5 @@
 //! The keys of a folder: several open, one seals.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,11 +8,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use thiserror::Error;
 
+use super::folder::{self, Fault, Folder};
 use super::key::{Key, KeyError, KeyId};
 use super::payload::Claims;
 use super::seal::{self, SALT, SealError};
 use crate::clock::Timestamp;
-use crate::disk::Disk;
+use crate::disk::{Access, Disk};
 use crate::hostname::Hostname;
 
 /// The keys in a folder, one file each (`<id>.json`). Cloning shares them.
@@ -21,54 +21,68 @@ use crate::hostname::Hostname;
 pub struct Keyring {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
-    keys: Arc<ArcSwap<BTreeMap<KeyId, Key>>>,
+    found: Arc<ArcSwap<Folder>>,
 }
 
 impl Keyring {
-    /// Reads the keys of a folder, made if missing.
+    /// Reads the keys of a folder, made if missing. A file that holds no key is left out, and
+    /// told by [`Keyring::faults`].
     pub fn load(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, KeyringError> {
         disk.create_directory(folder)
             .map_err(|source| KeyringError::Folder { folder: folder.to_owned(), source })?;
-        let keys = read(&*disk, folder)?;
-        let keys = Arc::new(ArcSwap::from_pointee(keys));
-        Ok(Self { disk, folder: folder.to_owned(), keys })
+        Self::load_existing(disk, folder)
     }
 
-    /// Reads the folder again; true when a key came, went or was refused. When a file cannot be
-    /// read, all keys stay as they were. A key whose file is gone opens nothing any more.
+    /// Reads the keys of a folder that is there: a mistyped name makes none.
+    pub fn load_existing(disk: Arc<dyn Disk>, folder: &Path) -> Result<Self, KeyringError> {
+        let found = Folder::read(&*disk, folder, &Folder::default())?;
+        let found = Arc::new(ArcSwap::from_pointee(found));
+        Ok(Self { disk, folder: folder.to_owned(), found })
+    }
+
+    /// Reads the folder again; true when a key came, went, changed or was refused, or a file
+    /// became a fault or ceased to be one. A key whose file can no longer be read stays as it was;
+    /// one whose file is gone opens nothing any more. When the folder itself cannot be read,
+    /// everything stays as it was.
     pub fn reload(&self) -> Result<bool, KeyringError> {
-        let keys = read(&*self.disk, &self.folder)?;
-        let state = |keys: &BTreeMap<KeyId, Key>| -> Vec<_> {
-            keys.values().map(|key| (key.id, key.created, key.refused_from)).collect()
-        };
-        let changed = state(&keys) != state(&self.keys.load());
-        if changed {
-            self.keys.store(Arc::new(keys));
+        let last = self.found.load();
+        let found = Folder::read(&*self.disk, &self.folder, &last)?;
+        let has_changed = !found.is_as(&last);
+        if has_changed {
+            self.found.store(Arc::new(found));
         }
-        Ok(changed)
+        Ok(has_changed)
     }
 
     /// Makes a new key, which seals from now on, and keeps it in the folder.
     pub fn create(&self, now: Timestamp) -> Result<KeyId, KeyringError> {
-        let key = Key::random(now)
-            .map_err(|source| KeyringError::Key { file: self.folder.clone(), source })?;
-        self.keep(&key)?;
+        let mut drawn = Err(KeyringError::Taken(self.folder.clone()));
+        for _ in 0..DRAWS {
+            let key = Key::random(now)
+                .map_err(|source| KeyringError::Key { file: self.folder.clone(), source })?;
+            drawn = self.add(&key).map(|()| key.id);
+            if !matches!(drawn, Err(KeyringError::Taken(_))) {
+                break;
+            }
+        }
+        let id = drawn?;
         self.reload()?;
-        Ok(key.id)
+        Ok(id)
     }
 
-    /// Refuses a key from a time on.
-    pub fn refuse(&self, id: KeyId, from: Timestamp) -> Result<(), KeyringError> {
-        let path = self.path(id);
-        let unreadable = |source| KeyringError::File { file: path.clone(), source };
-        let bytes = match self.disk.read(&path, MAX_FILE) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(KeyringError::Unknown { id, folder: self.folder.clone() });
-            }
-            bytes => bytes.map_err(unreadable)?,
-        };
-        let wrong = |source| KeyringError::Key { file: path.clone(), source };
-        let mut key = Key::parse(&bytes).map_err(wrong)?;
+    /// Refuses a key from a time on. A key that is refused from an earlier time on already would
+    /// open again until the later one: that must be `Later::Allowed`.
+    pub fn refuse(&self, id: KeyId, from: Timestamp, later: Later) -> Result<(), KeyringError> {
+        let path = folder::file(&self.folder, id);
+        let unknown = || KeyringError::Unknown { id, folder: self.folder.clone() };
+        let key = folder::key(&*self.disk, &path, &id.to_string())?;
+        let mut key = key.ok_or_else(unknown)?;
+        if let Some(already) = key.refused_from
+            && already < from
+            && later == Later::Refused
+        {
+            return Err(KeyringError::Refused { id, already });
+        }
         key.refused_from = Some(from);
         self.keep(&key)?;
         self.reload().map(drop)
@@ -76,18 +90,23 @@ impl Keyring {
 
     /// Every key's id, making and refusal, oldest first.
     pub fn list(&self) -> Vec<(KeyId, Timestamp, Option<Timestamp>)> {
-        let keys = self.keys.load();
+        let found = self.found.load();
         let mut list: Vec<_> =
-            keys.values().map(|key| (key.id, key.created, key.refused_from)).collect();
+            found.keys.values().map(|key| (key.id, key.created, key.refused_from)).collect();
         list.sort_by_key(|(id, created, _)| (*created, *id));
         list
+    }
+
+    /// The files that hold no key that can be read now.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.found.load().faults.clone()
     }
 
     /// The key that seals at `now`: the newest that is not refused, those that are to be refused
     /// later only when there is no other.
     pub fn sealing_key(&self, now: Timestamp) -> Option<KeyId> {
-        let keys = self.keys.load();
-        let open = keys.values().filter(|key| !key.is_refused(now));
+        let found = self.found.load();
+        let open = found.keys.values().filter(|key| !key.is_refused(now));
         open.max_by_key(|key| (key.refused_from.is_none(), key.created, key.id)).map(|key| key.id)
     }
 
@@ -112,8 +131,8 @@ impl Keyring {
         salt: [u8; SALT],
     ) -> Result<String, SealError> {
         let id = self.sealing_key(now).ok_or(SealError::NoKey)?;
-        let keys = self.keys.load();
-        seal::seal(keys.get(&id).ok_or(SealError::NoKey)?, claims, host, salt)
+        let found = self.found.load();
+        seal::seal(found.keys.get(&id).ok_or(SealError::NoKey)?, claims, host, salt)
     }
 
     /// Opens a token that was sealed for `host`. What it returns borrows from `buffer`, whose
@@ -126,8 +145,8 @@ impl Keyring {
         buffer: &'a mut Vec<u8>,
     ) -> Result<Claims<'a>, OpenError> {
         let head = seal::head(token, buffer).ok_or(OpenError::Malformed)?;
-        let keys = self.keys.load();
-        let key = keys.get(&head.key).ok_or(OpenError::UnknownKey(head.key))?;
+        let found = self.found.load();
+        let key = found.keys.get(&head.key).ok_or(OpenError::UnknownKey(head.key))?;
         if key.is_refused(now) {
             return Err(OpenError::RefusedKey(head.key));
         }
@@ -135,14 +154,19 @@ impl Keyring {
         claims.map_err(|_| OpenError::Malformed)
     }
 
-    fn keep(&self, key: &Key) -> Result<(), KeyringError> {
-        let file = self.path(key.id);
-        let wrong = |source| KeyringError::File { file: file.clone(), source };
-        self.disk.write_whole(&file, &key.file()).map_err(wrong)
+    /// Keeps a key under an id that no file has.
+    fn add(&self, key: &Key) -> Result<(), KeyringError> {
+        let file = folder::file(&self.folder, key.id);
+        match self.disk.open(&file, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.keep(key),
+            _ => Err(KeyringError::Taken(file)),
+        }
     }
 
-    fn path(&self, id: KeyId) -> PathBuf {
-        self.folder.join(format!("{id}{SUFFIX}"))
+    fn keep(&self, key: &Key) -> Result<(), KeyringError> {
+        let file = folder::file(&self.folder, key.id);
+        let wrong = |source| KeyringError::File { file: file.clone(), source };
+        self.disk.write_whole(&file, &key.file()).map_err(wrong)
     }
 }
 
@@ -150,6 +174,15 @@ impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keyring").field("folder", &self.folder).finish_non_exhaustive()
     }
+}
+
+/// Whether a key that is refused already may be refused from a later time on instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// It may: its links open again until then.
+    Allowed,
+    /// It may not.
+    Refused,
 }
 
 /// Why a token opens nothing. Told to operators; whoever sent it learns only that nothing is here.
@@ -196,6 +229,23 @@ pub enum KeyringError {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// There is no folder of keys.
+    #[error(
+        "there is no key folder {}: make a key with `waypost key new`, or start `waypost dev`",
+        .0.display()
+    )]
+    Missing(PathBuf),
+    /// The key is refused from an earlier time on already.
+    #[error("the key {id} is refused from {already} on already: a later time revives its links")]
+    Refused {
+        /// The key.
+        id: KeyId,
+        /// From when on it is refused.
+        already: Timestamp,
+    },
+    /// There is a file where a new key would be kept.
+    #[error("{} is there already", .0.display())]
+    Taken(PathBuf),
     /// There is no such key.
     #[error("there is no key {id} in {}", folder.display())]
     Unknown {
@@ -206,27 +256,103 @@ pub enum KeyringError {
     },
 }
 
-fn read(disk: &dyn Disk, folder: &Path) -> Result<BTreeMap<KeyId, Key>, KeyringError> {
-    let wrong = |source| KeyringError::Folder { folder: folder.to_owned(), source };
-    let mut keys = BTreeMap::new();
-    for entry in disk.list(folder).map_err(wrong)? {
-        let Some(name) = entry.name.strip_suffix(SUFFIX).filter(|_| !entry.is_directory) else {
-            continue;
-        };
-        let file = folder.join(&entry.name);
-        let bytes = disk
-            .read(&file, MAX_FILE)
-            .map_err(|source| KeyringError::File { file: file.clone(), source })?;
-        let key = Key::parse(&zeroize::Zeroizing::new(bytes))
-            .and_then(|key| {
-                let expected: KeyId = name.parse()?;
-                if key.id == expected { Ok(key) } else { Err(KeyError::Id(key.id.to_string())) }
-            })
-            .map_err(|source| KeyringError::Key { file, source })?;
-        keys.insert(key.id, key);
+impl KeyringError {
+    /// What is wrong, without the file.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::File { source, .. } | Self::Folder { source, .. } => source.to_string(),
+            Self::Key { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }
     }
-    Ok(keys)
 }
 
-const SUFFIX: &str = ".json";
-const MAX_FILE: u64 = 4_096;
+/// How often a new key is drawn whose id is taken: once in four thousand million is rare enough.
+const DRAWS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::SystemDisk;
+    use crate::token::Action;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn later(seconds: u64) -> Timestamp {
+        Timestamp::from_seconds(NOW.seconds() + seconds)
+    }
+
+    fn write(file: &Path, bytes: &[u8]) {
+        (&SystemDisk as &dyn Disk).write_whole(file, bytes).unwrap();
+    }
+
+    #[test]
+    fn one_bad_file_costs_no_other_key_and_a_good_one_gone_bad_keeps_its_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = Keyring::load(Arc::new(SystemDisk), folder.path()).unwrap();
+        let good = ring.create(NOW).unwrap();
+        let host = Hostname::parse("a.example").unwrap();
+        let token = ring.seal(&Claims::new(Action::Open), &host, NOW).unwrap();
+        let opens = |ring: &Keyring, now| ring.open(&token, &host, now, &mut Vec::new()).is_ok();
+        write(&folder.path().join("deadbeef.json"), b"garbage");
+
+        let again = Keyring::load(Arc::new(SystemDisk), folder.path()).unwrap();
+        assert!(opens(&again, NOW));
+        let faults = again.faults();
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].file.ends_with("deadbeef.json") && !faults[0].reason.is_empty());
+        // New keys are seen and old ones refused in spite of it.
+        let new = again.create(later(1)).unwrap();
+        assert!(ring.reload().unwrap());
+        assert_eq!((ring.sealing_key(later(1)), ring.faults()), (Some(new), faults));
+        again.refuse(good, later(5), Later::Refused).unwrap();
+        assert!(ring.reload().unwrap() && !opens(&ring, later(5)) && opens(&ring, NOW));
+
+        // A file that was good stays what it was, refusal included, and is told.
+        write(&folder.path().join(format!("{good}.json")), b"{}");
+        assert!(ring.reload().unwrap() && !ring.reload().unwrap());
+        assert_eq!(ring.faults().len(), 2);
+        assert!(opens(&ring, NOW) && !opens(&ring, later(5)));
+        for name in ["deadbeef".to_owned(), good.to_string()] {
+            SystemDisk.remove(&folder.path().join(format!("{name}.json"))).unwrap();
+        }
+        assert!(ring.reload().unwrap() && ring.faults().is_empty() && !opens(&ring, NOW));
+    }
+
+    #[test]
+    fn a_changed_secret_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = Keyring::load(Arc::new(SystemDisk), folder.path()).unwrap();
+        let id = ring.create(NOW).unwrap();
+        let other = Key::new(id, zeroize::Zeroizing::new([7; 32]), NOW, None);
+        write(&folder.path().join(format!("{id}.json")), &other.file());
+        assert!(ring.reload().unwrap() && !ring.reload().unwrap());
+    }
+
+    #[test]
+    fn a_new_key_overwrites_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = Keyring::load(Arc::new(SystemDisk), folder.path()).unwrap();
+        let id = ring.create(NOW).unwrap();
+        let file = folder.path().join(format!("{id}.json"));
+        let before = (&SystemDisk as &dyn Disk).read(&file, 4_096).unwrap();
+        let same = Key::new(id, zeroize::Zeroizing::new([7; 32]), NOW, None);
+        assert!(matches!(ring.add(&same), Err(KeyringError::Taken(_))));
+        assert_eq!((&SystemDisk as &dyn Disk).read(&file, 4_096).unwrap(), before);
+    }
+
+    #[test]
+    fn a_refused_key_is_not_revived_by_the_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let ring = Keyring::load(Arc::new(SystemDisk), folder.path()).unwrap();
+        let id = ring.create(NOW).unwrap();
+        ring.refuse(id, later(5), Later::Refused).unwrap();
+        let revived = ring.refuse(id, later(6), Later::Refused).unwrap_err();
+        assert!(revived.to_string().contains("already"), "{revived}");
+        assert_eq!(ring.list()[0].2, Some(later(5)));
+        for (from, allowed) in [(5, Later::Refused), (4, Later::Refused), (9, Later::Allowed)] {
+            ring.refuse(id, later(from), allowed).unwrap();
+            assert_eq!(ring.list()[0].2, Some(later(from)));
+        }
+    }
+}

@@ -211,7 +211,7 @@ impl AnyZone {
             (1, _) => Answer::NoData,
             (2, _) => Answer::Failed(Failure::TimedOut),
             (_, Kind::Txt) => {
-                let count = 1 + usize::from(chance % 7 == 0);
+                let count = 1 + usize::from(chance.is_multiple_of(7));
                 let texts =
                     (0..count).map(|at| &self.records[(chance / 11 + at) % self.records.len()]);
                 Answer::Texts(texts.map(|text| Published::of_strings([text])).collect())

@@ -135,12 +135,12 @@ pub(crate) fn repeated(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("REPEAT") {
-        let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-        let word = &after[digits.len()..];
-        let word = word.split([' ', '"']).next().unwrap();
+        let bare = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        let count = after.strip_suffix(bare).unwrap().parse().unwrap();
+        let word = bare.split([' ', '"']).next().unwrap();
         out.push_str(before);
-        out.push_str(&vec![word; digits.parse().unwrap()].join(" "));
-        rest = &after[digits.len() + word.len()..];
+        out.push_str(&vec![word; count].join(" "));
+        rest = bare.strip_prefix(word).unwrap();
     }
     out + rest
 }

@@ -28,7 +28,7 @@ async fn a_click_redirects_and_is_recorded_with_what_the_request_said() {
     assert_eq!(answer.field("strict-transport-security"), None);
     assert!(answer.field("date").is_some());
 
-    let events = house.events();
+    let events = house.events().await;
     let [event] = events.as_slice() else { panic!("{events:?}") };
     assert_eq!(event["type"], "net.aksend.trk.click");
     assert_eq!(event["subject"], "message-1");
@@ -75,7 +75,7 @@ async fn an_open_is_a_pixel_and_a_head_is_a_probe() {
         assert_eq!(ask(&mut stream, &get(&path, HOST)).await.status, 404);
     }
     let types: Vec<_> =
-        house.events().iter().map(|e| e["type"].as_str().unwrap().to_owned()).collect();
+        house.events().await.iter().map(|e| e["type"].as_str().unwrap().to_owned()).collect();
     let (open, probe) = ("net.aksend.trk.open", "net.aksend.trk.probe");
     assert_eq!(types, [open, open, open, probe, probe]);
     assert_eq!(house.metric("requests_total{route=\"open\",status=\"200\"}"), 4);
@@ -136,7 +136,7 @@ async fn what_is_no_link_is_a_page_and_never_a_redirect() {
         let answer = ask(&mut stream, &request).await;
         assert_eq!((answer.status, answer.field("allow")), (405, Some(allow)), "{method}");
     }
-    assert!(house.events().is_empty());
+    assert!(house.events().await.is_empty());
     house.close().await;
 }
 
@@ -163,7 +163,7 @@ async fn content_is_refused_and_the_connection_ends() {
     assert_eq!(ask(&mut plain(&house).await, &request).await.status, 302);
     let request = Request::get(format!("https://{HOST}{path}")).body("hello").unwrap();
     assert_eq!(ask2(&mut http2(&house, HOST).await, request).await.status(), 413);
-    assert_eq!(house.events().len(), 1);
+    assert_eq!(house.events().await.len(), 1);
     house.close().await;
 }
 
@@ -184,7 +184,7 @@ async fn cookies_and_credentials_are_neither_echoed_nor_recorded() {
             assert_eq!(answer.field("set-cookie"), None);
         }
     }
-    let events = house.events();
+    let events = house.events().await;
     assert_eq!(events.len(), 1);
     assert!(!events[0].to_string().contains(secret));
     assert!(!house.metrics.text().contains(secret) && !house.metrics.text().contains(HOST));

@@ -105,6 +105,38 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
+async fn a_client_that_has_said_all_is_answered_and_then_closed() {
+    let house = House::open(|config| config.park = Duration::from_millis(50));
+    let path = house.click(HOST, "https://example.com/");
+    let mut open = plain(&house).await;
+    let mut secure = tls(&house, HOST).await;
+    open.write_all(get(&path, HOST).as_bytes()).await.unwrap();
+    open.shutdown().await.unwrap();
+    secure.write_all(get(&path, HOST).as_bytes()).await.unwrap();
+    secure.shutdown().await.unwrap();
+    assert_eq!(read_answer(&mut open, false).await.status, 302);
+    assert_eq!(read_answer(&mut secure, false).await.status, 302);
+    closed(&mut open).await;
+    closed(&mut secure).await;
+    // Idle, parked, in the middle of a header, or silent: whoever has closed its side is let go.
+    for sent in ["", "GET / HT", &get("/", HOST)] {
+        for wait in [Duration::ZERO, Duration::from_millis(200)] {
+            let mut stream = plain(&house).await;
+            stream.write_all(sent.as_bytes()).await.unwrap();
+            if sent.ends_with("\r\n\r\n") {
+                assert_eq!(read_answer(&mut stream, false).await.status, 200);
+            }
+            tokio::time::sleep(wait).await;
+            stream.shutdown().await.unwrap();
+            let mut rest = Vec::new();
+            timeout(PATIENCE, stream.read_to_end(&mut rest)).await.expect("not closed").unwrap();
+        }
+    }
+    house.until("connections_open{state=\"http1\"}", 0).await;
+    house.close().await;
+}
+
+#[tokio::test]
 async fn an_http2_peer_that_never_finishes_its_preface_is_closed() {
     for sent in [b"".as_slice(), b"PRI * HTTP/2.0\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let house = House::open(short);

@@ -16,7 +16,7 @@ use waypost::edge::{self, Door, Holdings, Sockets};
 use waypost::event::Encoder;
 use waypost::hostname::Hostname;
 use waypost::journal::{self, Journal};
-use waypost::metrics::{Account, Metrics};
+use waypost::metrics::Metrics;
 use waypost::store::{SealKey, SealedFile};
 use waypost::tls::{self, Certificates, ThrowawayAuthority};
 use waypost::token::{Action, Claims, Keyring};
@@ -38,6 +38,8 @@ pub(crate) struct House {
 pub(crate) const HOST: &str = "a.example";
 pub(crate) const OTHER_HOST: &str = "b.example";
 pub(crate) const CHALLENGE: &str = "abcdefghijklmnop";
+/// A challenge whose answering panics.
+pub(crate) const PANIC: &str = "panic-panic-panic";
 
 impl House {
     /// A door with default settings but ports and what `set` changes.
@@ -76,6 +78,8 @@ impl House {
         let journal = Journal::open(
             &journal::Config {
                 directory: folder.path().join("journal"),
+                // A large one takes long to prepare where many tests share a disk.
+                segment: 1 << 20,
                 ..journal::Config::default()
             },
             disk,
@@ -90,6 +94,7 @@ impl House {
             encoder: Arc::new(Encoder::new(Default::default(), None, "node-1")),
             clock,
             challenges: Arc::new(|host, token| {
+                assert!(token != PANIC, "as it shall");
                 (host.as_str() == HOST && token == CHALLENGE).then(|| format!("{token}.thumbprint"))
             }),
         };
@@ -97,13 +102,12 @@ impl House {
         let door = Door::new(config, holdings, ANSWER_WITHIN, &metrics);
         let branch = drain.branch();
         door.watch(&branch);
-        let account: Account = metrics.ledger.open();
-        let appender = journal.appender(account.clone());
+        let appender = journal.appender(metrics.ledger.open());
         let (settling, ending) = (appender.clone(), branch.clone());
         // Settles for as long as anybody else is at work.
         #[expect(clippy::disallowed_methods, reason = "it lasts as long as the test")]
         tokio::spawn(async move { settling.settle().await });
-        door.reactor(appender, account, ending).serve(sockets.pop().unwrap()).unwrap();
+        door.reactor(appender, ending).serve(sockets.pop().unwrap()).unwrap();
         let (https, http) = (bound.https[0], bound.http[0]);
         Self { https, http, keyring, metrics, drain, root, disk: sticky, folder, branch, journal }
     }
@@ -124,8 +128,9 @@ impl House {
         keyring.seal(&claims, &host(on), SystemClock.wall()).unwrap()
     }
 
-    /// The events that are durable.
-    pub(crate) fn events(&self) -> Vec<Value> {
+    /// All events, once those of answers that could not wait for the disk are durable too.
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        self.until("events_in_progress", 0).await;
         let (mut reader, mut events) = (self.journal.reader(0), Vec::new());
         while let Some(stored) = reader.read().unwrap() {
             events.push(serde_json::from_slice(stored.frame.body).unwrap());

@@ -25,7 +25,7 @@ async fn a_parked_connection_still_answers_however_often_it_is_parked() {
         house.until(PARKED, 2).await;
         assert_eq!(ask(&mut open, &get(&path, HOST)).await.status, 302);
         assert_eq!(ask(&mut secure, &get(&path, HOST)).await.status, 302);
-        assert_eq!(house.events().len(), 2 * round);
+        assert_eq!(house.events().await.len(), 2 * round);
     }
     assert_eq!(house.metric("tls_handshakes_total{result=\"full\"}"), 1);
     house.close().await;

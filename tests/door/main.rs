@@ -4,6 +4,9 @@
 mod answers;
 mod client;
 mod deadlines;
+mod frames;
+mod hostile;
 mod house;
 mod lasting;
 mod names;
+mod proxied;

@@ -47,6 +47,8 @@ pub struct Link {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visit {
     pub protocol: Protocol,
+    /// Whether the TLS session was resumed.
+    pub is_resumed: bool,
     pub user_agent: Option<String>,
     pub referer: Option<String>,
     pub accept_language: Option<String>,
@@ -98,6 +100,7 @@ impl Click {
             [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("dnt", "1")];
         let visit = Visit {
             protocol,
+            is_resumed: false,
             user_agent: ascii(user_agent),
             referer: ascii(referer),
             accept_language: (random.below(2) > 0).then(|| "de-CH, fr;q=0.9".to_owned()),
@@ -115,8 +118,39 @@ impl Click {
         if self.kind == Kind::Probe { "HEAD" } else { "GET" }
     }
 
+    /// The row that this click's link is minted of in bulk.
+    pub fn row(&self) -> Value {
+        let link = &self.link;
+        let kind = if self.kind == Kind::Open { "open" } else { "click" };
+        let mut row = json!({ "kind": kind, "host": self.host, "message": link.message });
+        for (name, text) in [
+            ("url", (self.kind != Kind::Open).then_some(&link.url)),
+            ("account", link.account.as_ref()),
+            ("campaign", link.campaign.as_ref()),
+            ("template", link.template.as_ref()),
+            ("list", link.list.as_ref()),
+            ("recipient", link.recipient.as_ref()),
+            ("link", link.link.as_ref()),
+            ("link_name", link.link_name.as_ref()),
+        ] {
+            if let Some(text) = text {
+                row[name] = text.as_str().into();
+            }
+        }
+        if let Some(position) = link.link_position {
+            row["link_position"] = position.into();
+        }
+        if let Some(sent_at) = link.sent_at {
+            row["sent_at"] = sent_at.to_string().into();
+        }
+        if !link.meta.is_empty() {
+            row["meta"] = object(&link.meta);
+        }
+        row
+    }
+
     /// The event that a node named `node` makes of it, whole but for `id` and `time`, when it was
-    /// asked over TLS 1.3, without resumption, from this machine.
+    /// asked over TLS 1.3 from this machine.
     pub fn event(&self, node: &str) -> Value {
         let (link, visit) = (&self.link, &self.visit);
         let mut data = Map::new();
@@ -151,7 +185,7 @@ impl Click {
         if !link.meta.is_empty() {
             data.insert("meta".to_owned(), object(&link.meta));
         }
-        data.insert("resumed".to_owned(), false.into());
+        data.insert("resumed".to_owned(), visit.is_resumed.into());
         data.insert("headers".to_owned(), object(&visit.headers));
         json!({
             "specversion": "1.0",
@@ -165,6 +199,19 @@ impl Click {
             "datacontenttype": "application/json",
             "data": data,
         })
+    }
+}
+
+impl Visit {
+    /// The fields of the request.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = [
+            ("user-agent", &self.user_agent),
+            ("referer", &self.referer),
+            ("accept-language", &self.accept_language),
+        ];
+        let own = own.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        own.chain(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())))
     }
 }
 

@@ -12,13 +12,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::click::{Click, Kind, Protocol};
+use super::line::Reply;
 use super::raw::Raw;
 
 /// Makes connections. Cloning is cheap, and shares the sessions that may be resumed.
@@ -45,22 +46,33 @@ pub struct Answer {
 impl Client {
     /// A client of TLS 1.3 that trusts `root` and resumes nothing.
     pub fn new(root: CertificateDer<'static>) -> Self {
-        let config = Arc::new(config(&root, TLS13));
-        Self { root, config }
+        Self::trusting(root).unwrap()
+    }
+
+    /// The same; an error when `root` cannot be trusted.
+    pub fn trusting(root: CertificateDer<'static>) -> Result<Self, rustls::Error> {
+        let config = Arc::new(config(&root, TLS13)?);
+        Ok(Self { root, config })
     }
 
     /// The same, with other versions of TLS.
     #[must_use]
     pub fn with_versions(self, versions: &'static [&'static SupportedProtocolVersion]) -> Self {
-        let config = Arc::new(config(&self.root, versions));
+        let config = Arc::new(config(&self.root, versions).unwrap());
         Self { config, ..self }
     }
 
     /// The same, resuming the sessions of earlier connections, as browsers do.
     #[must_use]
     pub fn with_resumption(self) -> Self {
+        self.with_resumption_of(8)
+    }
+
+    /// The same, of so many names.
+    #[must_use]
+    pub fn with_resumption_of(self, names: usize) -> Self {
         let mut config = ClientConfig::clone(&self.config);
-        config.resumption = Resumption::in_memory_sessions(8);
+        config.resumption = Resumption::in_memory_sessions(names.max(8));
         Self { config: Arc::new(config), ..self }
     }
 
@@ -87,6 +99,27 @@ impl Client {
         sni: &str,
         protocol: Protocol,
     ) -> io::Result<Session> {
+        Ok(self.connect_told(address, sni, protocol).await?.0)
+    }
+
+    /// A session over TLS, and whether its handshake was resumed.
+    pub async fn connect_told(
+        &self,
+        address: SocketAddr,
+        sni: &str,
+        protocol: Protocol,
+    ) -> io::Result<(Session, bool)> {
+        let (stream, is_resumed) = self.tls_told(address, sni, protocol).await?;
+        Ok((Session::over(stream, protocol).await?, is_resumed))
+    }
+
+    /// A TLS connection that has agreed on `protocol`, and whether its handshake was resumed.
+    pub async fn tls_told(
+        &self,
+        address: SocketAddr,
+        sni: &str,
+        protocol: Protocol,
+    ) -> io::Result<(TlsStream<TcpStream>, bool)> {
         let alpn: &[u8] = match protocol {
             Protocol::Http1 => b"http/1.1",
             Protocol::Http2 => b"h2",
@@ -95,7 +128,8 @@ impl Client {
         if stream.get_ref().1.alpn_protocol() != Some(alpn) {
             return Err(io::Error::other("the node did not agree to the protocol"));
         }
-        Session::over(stream, protocol).await
+        let is_resumed = stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed);
+        Ok((stream, is_resumed))
     }
 
     /// A session over TCP alone.
@@ -163,20 +197,9 @@ impl Session {
 
     /// Sends a click whose token is `token`.
     pub async fn click(&mut self, click: &Click, token: &str) -> Result<Answer, hyper::Error> {
-        let prefix = if click.kind == Kind::Open { "o" } else { "c" };
-        let path = format!("/{prefix}/{token}");
+        let path = path_of(click, token);
         let mut request = self.request(click.method(), &click.host, &path);
-        let visit = &click.visit;
-        for (name, value) in [
-            ("user-agent", &visit.user_agent),
-            ("referer", &visit.referer),
-            ("accept-language", &visit.accept_language),
-        ] {
-            if let Some(value) = value {
-                request = request.header(name, value);
-            }
-        }
-        for (name, value) in &visit.headers {
+        for (name, value) in click.visit.fields() {
             request = request.header(name, value);
         }
         self.send(request.body(Empty::new()).unwrap()).await
@@ -192,16 +215,16 @@ impl Session {
     }
 }
 
+/// The path of a click whose token is `token`.
+pub fn path_of(click: &Click, token: &str) -> String {
+    let prefix = if click.kind == Kind::Open { "o" } else { "c" };
+    format!("/{prefix}/{token}")
+}
+
 impl Answer {
     /// Whether this is what `click` is to be answered with.
     pub fn is_right(&self, click: &Click) -> bool {
-        match click.kind {
-            Kind::Open => self.status == 200 && self.headers["content-type"] == "image/gif",
-            Kind::Click | Kind::Probe => {
-                self.status == 302
-                    && self.headers.get("location").is_some_and(|to| *to == *click.link.url)
-            }
-        }
+        Reply::from(self).is_right(click)
     }
 }
 
@@ -210,14 +233,13 @@ static TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
 fn config(
     root: &CertificateDer<'static>,
     versions: &'static [&'static SupportedProtocolVersion],
-) -> ClientConfig {
+) -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
-    roots.add(root.clone()).unwrap();
+    roots.add(root.clone())?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_protocol_versions(versions)
-        .unwrap()
+        .with_protocol_versions(versions)?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    config
+    Ok(config)
 }

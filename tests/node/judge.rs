@@ -1,119 +1,109 @@
 //! The judge: compares what was asked and answered with what was recorded.
 //!
-//! An *obligation* is a request whose answer was read to its end: its event must be there. A
-//! request that died before is a *may*: its event is right to be there and right to be missing.
-//! Whatever else is recorded was invented.
+//! An *obligation* is a request whose answer was read to its end: its event must be there, or the
+//! node must have told that it is not. A request that died before is a *may*: its event is right
+//! to be there and right to be missing. Whatever else is recorded was invented.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use serde_json::Value;
 use uuid::Uuid;
 use waypost::clock::Timestamp;
 
+use super::account::{Span, account_for};
 use super::click::Click;
+use super::mailing::Mailing;
+use super::requests::{Key, Requests};
+use super::traces::Exceptions;
+use super::verdict::Verdict;
 
 /// Keeps every request of a run, by its `message`.
 #[derive(Debug, Default)]
 pub struct Judge {
     node: String,
-    requests: HashMap<String, Request>,
+    requests: Requests,
+    /// Whether others ask the node too.
+    is_among_others: bool,
+    wrong: Vec<String>,
 }
 
+/// What was recorded, while it is being read.
 #[derive(Debug)]
-struct Request {
-    click: Click,
-    asked: Timestamp,
-    answered: Option<Timestamp>,
-}
-
-/// What the judge found.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// Requests that were asked.
-    pub asked: usize,
-    /// Obligations.
-    pub acknowledged: usize,
-    /// Obligations without their event.
-    pub missing: usize,
-    /// Events that no request explains: invented, altered, or a second event of one request.
-    pub spurious: usize,
-    /// Further copies of an event, byte for byte the same.
-    pub duplicates: usize,
-    /// Requests that died before their answer.
-    pub ambiguous: usize,
-    /// Those of them that were recorded.
-    pub ambiguous_recorded: usize,
-    /// What was wrong, for at most [`TOLD`] faults.
-    pub faults: Vec<String>,
+pub struct Hearing<'a> {
+    judge: &'a Judge,
+    /// Answers after this are not obligations yet.
+    until: Timestamp,
+    hasher: RandomState,
+    /// The first event of each request: its id, and its line's hash.
+    found: HashMap<Key<'a>, (Uuid, u64)>,
+    ids: HashSet<Uuid>,
+    verdict: Verdict,
 }
 
 impl Judge {
     /// A judge of events that carry the node's name `node`.
     pub fn new(node: &str) -> Self {
-        Self { node: node.to_owned(), requests: HashMap::new() }
+        Self { node: node.to_owned(), ..Self::default() }
+    }
+
+    /// The same, which needs not keep the clicks of `mailing`.
+    #[must_use]
+    pub fn of(self, mailing: Mailing) -> Self {
+        Self { requests: Requests::of(mailing), ..self }
+    }
+
+    /// The same, of a node that others ask too: what is not of the mailing is passed over.
+    #[must_use]
+    pub fn among_others(self) -> Self {
+        Self { is_among_others: true, ..self }
     }
 
     /// To be told before the first byte of a request is sent.
     pub fn asked(&mut self, click: &Click, now: Timestamp) {
-        let request = Request { click: click.clone(), asked: now, answered: None };
-        let before = self.requests.insert(click.link.message.clone(), request);
-        assert!(before.is_none(), "{} was asked twice", click.link.message);
+        self.requests.asked(click, now);
     }
 
     /// To be told once the last byte of the right answer was read.
     pub fn answered(&mut self, message: &str, now: Timestamp) {
-        self.requests.get_mut(message).expect("asked before").answered = Some(now);
+        self.requests.answered(message, now);
     }
 
-    /// Judges everything that was recorded, one JSON object a line.
+    /// To be told of an answer that is not the right one, or did not come in time.
+    pub fn wronged(&mut self, what: String) {
+        self.wrong.push(what);
+    }
+
+    /// Judges everything that was recorded, one JSON object a line, by a node that made no
+    /// exception.
     pub fn judge<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> Verdict {
-        let mut verdict = Verdict { asked: self.requests.len(), ..Verdict::default() };
-        let mut found: HashMap<&str, &str> = HashMap::new();
-        let mut ids: HashMap<Uuid, &str> = HashMap::new();
-        for line in lines {
-            let (request, id) = match self.explain(line) {
-                Ok(explained) => explained,
-                Err(reason) => {
-                    verdict.spurious(&reason, line);
-                    continue;
-                }
-            };
-            let message = request.click.link.message.as_str();
-            match found.get(message) {
-                Some(first) if *first == line => verdict.duplicates += 1,
-                Some(_) => verdict.spurious("a second event of one request", line),
-                None if ids.insert(id, message).is_some() => {
-                    verdict.spurious("an id that another event has", line);
-                }
-                None => {
-                    found.insert(message, line);
-                }
-            }
-        }
-        // In order, so that a failure reads the same each time.
-        let requests: BTreeMap<_, _> = self.requests.iter().collect();
-        for (message, request) in requests {
-            let is_found = found.contains_key(message.as_str());
-            if request.answered.is_some() {
-                verdict.acknowledged += 1;
-                if !is_found {
-                    verdict.missing += 1;
-                    verdict.tell(format!("missing: {message} was acknowledged"));
-                }
-            } else {
-                verdict.ambiguous += 1;
-                verdict.ambiguous_recorded += usize::from(is_found);
-            }
-        }
-        verdict
+        let mut hearing = self.hearing();
+        lines.into_iter().for_each(|line| hearing.hear(line));
+        hearing.verdict(&Exceptions::default())
+    }
+
+    /// Begins to judge.
+    pub fn hearing(&self) -> Hearing<'_> {
+        self.hearing_until(Timestamp::from_micros(u64::MAX))
+    }
+
+    /// Begins to judge what was recorded by `until`: what was asked later is passed over, what was
+    /// answered later is no obligation.
+    pub fn hearing_until(&self, until: Timestamp) -> Hearing<'_> {
+        let verdict = Verdict {
+            wrong: self.wrong.len(),
+            faults: self.wrong.iter().take(3).cloned().collect(),
+            ..Verdict::default()
+        };
+        let (found, ids) = (HashMap::new(), HashSet::new());
+        Hearing { judge: self, until, hasher: RandomState::new(), found, ids, verdict }
     }
 
     /// The request that a line is the event of, all of it compared; or why there is none.
-    fn explain(&self, line: &str) -> Result<(&Request, Uuid), String> {
+    fn explain(&self, line: &str) -> Result<(Key<'_>, Uuid), String> {
         let mut event: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
         let message = event["data"]["message"].as_str().ok_or("no message")?;
-        let request = self.requests.get(message).ok_or("nobody asked for it")?;
+        let (key, request) = self.requests.find(message).ok_or("nobody asked for it")?;
         let members = event.as_object_mut().ok_or("no object")?;
         let mut text = |name| match members.remove(name) {
             Some(Value::String(text)) => Ok(text),
@@ -132,43 +122,71 @@ impl Judge {
         if let Some(answered) = request.answered.filter(|at| time > at.to_string()) {
             return Err(format!("its time is after {answered}, when it was answered"));
         }
-        let expected = request.click.event(&self.node);
+        let expected = self.requests.click(key, request).event(&self.node);
         if event != expected {
             return Err(format!("altered: expected {expected}"));
         }
-        Ok((request, id))
+        Ok((key, id))
+    }
+
+    /// Whether a line is an event that somebody else caused.
+    fn is_anothers(&self, line: &str) -> bool {
+        let (true, Some(mailing)) = (self.is_among_others, self.requests.mailing()) else {
+            return false;
+        };
+        let event = serde_json::from_str::<Value>(line).ok();
+        let message = event.as_ref().and_then(|event| event.get("data")?.get("message")?.as_str());
+        event.is_some() && message.is_none_or(|message| mailing.serial(message).is_none())
     }
 }
 
-impl Verdict {
-    /// Nothing lost, nothing invented, nothing twice.
-    pub fn is_exact(&self) -> bool {
-        self.missing == 0 && self.spurious == 0 && self.duplicates == 0
-    }
-
-    fn spurious(&mut self, reason: &str, line: &str) {
-        self.spurious += 1;
-        self.tell(format!("spurious: {reason}: {line}"));
-    }
-
-    fn tell(&mut self, fault: String) {
-        if self.faults.len() < TOLD {
-            self.faults.push(fault);
+impl<'a> Hearing<'a> {
+    /// Takes one recorded event.
+    pub fn hear(&mut self, line: &str) {
+        let judge = self.judge;
+        if judge.is_anothers(line) {
+            return;
+        }
+        let (key, id) = match judge.explain(line) {
+            Ok(explained) => explained,
+            Err(reason) => return self.verdict.spurious(&reason, line),
+        };
+        let hash = self.hasher.hash_one(line);
+        match self.found.get(&key) {
+            Some(first) if *first == (id, hash) => self.verdict.duplicates += 1,
+            Some(_) => self.verdict.spurious("a second event of one request", line),
+            None if !self.ids.insert(id) => {
+                self.verdict.spurious("an id that another event has", line);
+            }
+            None => drop(self.found.insert(key, (id, hash))),
         }
     }
-}
 
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked, acknowledged, missing, spurious, duplicates, ambiguous, .. } = self;
-        write!(
-            f,
-            "missing={missing} spurious={spurious} duplicates={duplicates} ambiguous={ambiguous} \
-             (asked={asked} acknowledged={acknowledged} ambiguous_recorded={})",
-            self.ambiguous_recorded
-        )?;
-        self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    /// Ends the hearing. What is not there must be among the node's exceptions.
+    pub fn verdict(self, exceptions: &Exceptions) -> Verdict {
+        let Self { judge, until, found, ids, mut verdict, .. } = self;
+        let mut unfound = Vec::new();
+        for (key, request) in judge.requests.iter().filter(|(_, request)| request.asked <= until) {
+            let is_found = found.contains_key(&key);
+            let answered = request.answered.filter(|at| *at <= until);
+            verdict.asked += 1;
+            match answered {
+                Some(_) => verdict.acknowledged += 1,
+                None => {
+                    verdict.ambiguous += 1;
+                    verdict.ambiguous_recorded += usize::from(is_found);
+                }
+            }
+            if !is_found {
+                unfound.push(Span::of(key, request.asked, answered));
+            }
+        }
+        let strays = account_for(&unfound, exceptions, &ids, &mut verdict);
+        if !judge.is_among_others {
+            for id in strays {
+                verdict.spurious("traced, and nobody asked for it", &id.to_string());
+            }
+        }
+        verdict
     }
 }
-
-const TOLD: usize = 10;

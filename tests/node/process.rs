@@ -1,11 +1,12 @@
 //! A node as a process: started, asked, killed, started again.
 
 use std::env;
-use std::fs::{self, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{self, DirEntry, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,15 @@ use tempfile::TempDir;
 use super::authority::Authority;
 use super::client::Client;
 use super::product::Mint;
+use super::traces::Exceptions;
 
 /// What a node is to be.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
     /// The names it has certificates for.
     pub hosts: Vec<String>,
+    /// Lines for the section `[node]`.
+    pub node: String,
     /// Lines for the section `[edge]`.
     pub edge: String,
     /// Lines for the section `[admin]`.
@@ -32,6 +36,9 @@ pub struct Setup {
     pub more: String,
     /// What runs it.
     pub program: Program,
+    /// Where its folder is made; without it, under the target folder, which is on a disk where
+    /// /tmp may be memory.
+    pub within: Option<PathBuf>,
 }
 
 /// What runs a node.
@@ -47,13 +54,15 @@ pub enum Program {
 
 /// A node in a folder of its own, with certificates of its own authority. Killed when dropped.
 pub struct Node {
-    folder: TempDir,
+    folder: PathBuf,
     program: Program,
-    authority: Authority,
+    authority: Arc<Authority>,
     mint: Mint,
     /// Whether the operator's door answers without TLS.
     is_plain: bool,
     running: Option<Running>,
+    /// Removed at last.
+    _held: Option<TempDir>,
 }
 
 struct Running {
@@ -66,6 +75,11 @@ struct Addresses {
     https: Vec<SocketAddr>,
     http: Vec<SocketAddr>,
     admin: SocketAddr,
+}
+
+/// Whether the long forms of tests are asked for.
+pub fn is_long() -> bool {
+    env::var_os("WAYPOST_LONG").is_some()
 }
 
 impl Setup {
@@ -83,15 +97,38 @@ impl Setup {
 impl Node {
     /// Starts a node; returns once it is ready.
     pub fn start(setup: &Setup) -> Self {
-        // Under the target folder, which is on a disk where /tmp may be memory.
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let usual = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let within = setup.within.as_deref().unwrap_or(usual);
+        let folder = tempfile::tempdir_in(within).unwrap();
         let authority = Authority::new();
         let configuration = configuration(setup, &authority, folder.path());
         fs::write(folder.path().join("waypost.toml"), configuration).unwrap();
         let mint = Mint::new(&folder.path().join("data/keys"));
+        if setup.within.is_some() {
+            // What was written here is no part of what is tested, and there to stay.
+            rustix::fs::syncfs(fs::File::open(folder.path()).unwrap()).unwrap();
+        }
         let program = setup.program;
         let is_plain = !setup.admin.contains("chain =");
-        let mut node = Self { folder, program, authority, mint, is_plain, running: None };
+        let (path, held) = (folder.path().to_owned(), Some(folder));
+        let authority = Arc::new(authority);
+        let running = None;
+        let mut node =
+            Self { folder: path, program, authority, mint, is_plain, running, _held: held };
+        node.restart();
+        node
+    }
+
+    /// Starts the node that is found in a copy of a file system: what lay under `from` lies under
+    /// `to` there. Runs the product.
+    pub fn revive(&self, from: &Path, to: &Path) -> Self {
+        let folder = to.join(self.folder.strip_prefix(from).unwrap());
+        let file = folder.join("waypost.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        fs::write(&file, text.replace(from.to_str().unwrap(), to.to_str().unwrap())).unwrap();
+        let (authority, mint) = (Arc::clone(&self.authority), self.mint.clone());
+        let (program, is_plain, running) = (Program::Product, self.is_plain, None);
+        let mut node = Self { folder, program, authority, mint, is_plain, running, _held: None };
         node.restart();
         node
     }
@@ -157,19 +194,51 @@ impl Node {
         self.addresses().admin
     }
 
+    /// Stops the node at once, as a machine does that loses power; returns when all of it stands
+    /// still.
+    pub fn stop(&self) {
+        let running = self.running.as_ref().expect("the node runs");
+        kill_process(Pid::from_child(&running.child), Signal::STOP).unwrap();
+        let tasks = format!("/proc/{}/task", running.child.id());
+        poll("the node stands still", || {
+            let mut tasks = fs::read_dir(&tasks).unwrap();
+            let is_still = |task: DirEntry| {
+                let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+            };
+            tasks.all(|task| is_still(task.unwrap())).then_some(())
+        });
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        let running = self.running.as_ref().expect("the node runs");
+        kill_process(Pid::from_child(&running.child), Signal::CONT).unwrap();
+    }
+
     /// The process.
     pub fn process(&self) -> u32 {
         self.running.as_ref().expect("the node runs").child.id()
     }
 
+    /// The operator's door on this machine.
+    pub fn socket(&self) -> PathBuf {
+        self.data().join("admin.sock")
+    }
+
     /// The data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.join("data")
     }
 
     /// The configuration file.
     pub fn configuration(&self) -> PathBuf {
-        self.folder.path().join("waypost.toml")
+        self.folder.join("waypost.toml")
+    }
+
+    /// The authority of its certificates.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Mints links that this node opens.
@@ -189,14 +258,28 @@ impl Node {
 
     /// Everything that was recorded, one JSON object a line. The node may run.
     pub fn events(&self) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_waypost"))
+        let mut events = String::new();
+        self.each_event(|event| events.extend([event, "\n"]));
+        events
+    }
+
+    /// Tells of everything that was recorded, event by event. The node may run.
+    pub fn each_event(&self, mut each: impl FnMut(&str)) {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_waypost"))
             .args(["journal", "cat", "--config"])
             .arg(self.configuration())
-            .output()
+            .stdout(Stdio::piped())
+            .spawn()
             .unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "journal cat: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            each(&line.unwrap());
+        }
+        assert!(child.wait().unwrap().success(), "journal cat");
+    }
+
+    /// What the node's traces tell of events that were not recorded before they were answered.
+    pub fn exceptions(&self) -> Exceptions {
+        Exceptions::read(&self.told())
     }
 
     /// What the node said on standard error, since it was first started.
@@ -229,7 +312,7 @@ impl Node {
     }
 
     fn traces(&self) -> PathBuf {
-        self.folder.path().join("traces")
+        self.folder.join("traces")
     }
 
     fn addresses(&self) -> &Addresses {
@@ -266,10 +349,10 @@ impl Drop for Node {
 }
 
 fn configuration(setup: &Setup, authority: &Authority, folder: &Path) -> String {
-    let Setup { hosts, edge, admin, journal, more, .. } = setup;
+    let Setup { hosts, node, edge, admin, journal, more, .. } = setup;
     let data = folder.join("data");
     let mut text = format!(
-        "[node]\ndata = {data:?}\nname = \"{NAME}\"\n\n\
+        "[node]\ndata = {data:?}\nname = \"{NAME}\"\n{node}\n\n\
          [edge]\nhttps = [\"127.0.0.1:0\"]\nhttp = [\"127.0.0.1:0\"]\n{edge}\n\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n\n\
          [journal]\n{journal}\n\n{more}\n"
@@ -300,7 +383,7 @@ fn addresses(file: &Path, process: u32) -> Option<Addresses> {
 }
 
 /// A GET over plain HTTP: status and body. `None` when nobody answers.
-fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+pub(super) fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
@@ -311,8 +394,15 @@ fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
+/// The most memory that a process had so far, in kB.
+pub fn peak_memory(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 /// Asks again and again until there is an answer; panics when [`PATIENCE`] ends.
-fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub fn poll<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(answer) = ask() {

@@ -3,16 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use waypost::clock::{Clock, SystemClock};
 use waypost::config::Settings;
 use waypost::disk::{Disk, SystemDisk};
 use waypost::hostname::Hostname;
+use waypost::journal::{self, Reader, Stream};
 use waypost::server::{Extras, World, serve};
 use waypost::token::{Action, Claims, Keyring};
 
 use super::click::{Click, Kind};
 
-/// Mints tokens with the keys of a folder.
+/// Mints tokens with the keys of a folder. Cloning is cheap.
+#[derive(Clone)]
 pub struct Mint {
     keyring: Keyring,
 }
@@ -26,6 +29,56 @@ impl Mint {
             keyring.create(now).unwrap();
         }
         Self { keyring }
+    }
+
+    /// Reads the keys of a folder that a node uses. The error says what is wrong with it.
+    pub fn of(folder: &Path) -> Result<Self, String> {
+        let keyring =
+            Keyring::load(Arc::new(SystemDisk), folder).map_err(|error| error.to_string())?;
+        match keyring.sealing_key(SystemClock.wall()) {
+            Some(_) => Ok(Self { keyring }),
+            None => Err("no key in it seals links now".to_owned()),
+        }
+    }
+
+    /// What the token of a link says, as the row that it was minted of.
+    pub fn says(&self, link: &str) -> Value {
+        let (host, path) = link.split_once("://").unwrap().1.split_once('/').unwrap();
+        let token = path.rsplit('/').next().unwrap();
+        let token = token.strip_suffix(".gif").unwrap_or(token);
+        let (host, mut buffer) = (Hostname::from_authority(host).unwrap(), Vec::new());
+        let claims = self.keyring.open(token, &host, SystemClock.wall(), &mut buffer).unwrap();
+        let mut row = json!({ "host": host.as_str() });
+        let (kind, url) = match claims.action {
+            Action::Click { url } => ("click", Some(url)),
+            Action::Open => ("open", None),
+        };
+        row["kind"] = kind.into();
+        for (name, text) in [
+            ("url", url),
+            ("account", claims.account),
+            ("campaign", claims.campaign),
+            ("message", claims.message),
+            ("template", claims.template),
+            ("list", claims.list),
+            ("recipient", claims.recipient),
+            ("link", claims.link),
+            ("link_name", claims.link_name),
+        ] {
+            if let Some(text) = text {
+                row[name] = text.into();
+            }
+        }
+        if let Some(position) = claims.link_position {
+            row["link_position"] = position.into();
+        }
+        if let Some(sent_at) = claims.sent_at {
+            row["sent_at"] = sent_at.to_string().into();
+        }
+        for (key, value) in claims.meta {
+            row["meta"][key] = value.into();
+        }
+        row
     }
 
     /// The token of a click's link.
@@ -52,8 +105,24 @@ impl Mint {
     }
 }
 
+/// Tells of everything recorded in a journal's folder, event by event. A node may write there.
+pub fn each_recorded(folder: &Path, each: &mut dyn FnMut(&str)) -> Result<(), String> {
+    let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
+    let directories = journal::directories(&*disk, folder).map_err(|error| error.to_string())?;
+    for (id, path) in directories {
+        let mut reader = Reader::outside(Arc::clone(&disk), id, &path, 1);
+        while let Some(stored) = reader.read().map_err(|error| error.to_string())? {
+            if stored.frame.stream == Stream::Events {
+                each(&String::from_utf8_lossy(stored.frame.body));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Runs a node in this process, on a disk of the test's own, until it is asked to end.
 pub fn serve_on(disk: Arc<dyn Disk>, configuration: &Path) {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let settings = Settings::load(&*disk, configuration).unwrap().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     serve(&settings, World { disk, clock }, Extras::default(), |_| ()).unwrap();

@@ -11,12 +11,17 @@ pub struct Random(u64);
 impl Random {
     /// Seeded by `WAYPOST_SEED` where it is set, else by the system; prints the seed.
     pub fn from_environment() -> Self {
-        let seed = env::var("WAYPOST_SEED").map_or_else(
-            |_| RandomState::new().hash_one("seed"),
-            |text| text.parse().expect("WAYPOST_SEED is a number"),
+        let random = env::var("WAYPOST_SEED").map_or_else(
+            |_| Self::by_chance(),
+            |text| Self(text.parse().expect("WAYPOST_SEED is a number")),
         );
-        println!("WAYPOST_SEED={seed}");
-        Self(seed)
+        println!("WAYPOST_SEED={}", random.0);
+        random
+    }
+
+    /// Seeded by the system.
+    pub fn by_chance() -> Self {
+        Self(RandomState::new().hash_one("seed"))
     }
 
     /// Seeded by a number.
