@@ -263,6 +263,19 @@ async fn another_server_is_asked_when_one_fails_and_is_then_preferred() {
 }
 
 #[tokio::test]
+async fn a_record_without_data_takes_no_other_with_it() {
+    let (server, lookup) = house(0);
+    server.add("example.test", txt(&["kept"]));
+    server.add("example.test", txt(&[]));
+    server.add("empty.example.test", txt(&[]));
+    let reply = lookup.ask(&question("example.test", Kind::Txt)).await.unwrap();
+    let texts: Vec<_> = reply.records().iter().map(|record| record.data.text().unwrap()).collect();
+    assert_eq!(texts, [b"kept"]);
+    let reply = lookup.ask(&question("empty.example.test", Kind::Txt)).await.unwrap();
+    assert_eq!(reply.answer, Answer::NoData);
+}
+
+#[tokio::test]
 async fn what_does_not_fit_comes_over_tcp_and_old_servers_are_asked_without_edns() {
     let (server, lookup) = house(0);
     let long = "x".repeat(255);
