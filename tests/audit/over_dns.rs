@@ -28,7 +28,7 @@ fn the_command_ends_as_check_host_does() {
         .flat_map(|(group, server)| group.cases.iter().map(move |case| (case, server)))
         .filter(|(case, _)| !case.here_only)
         .collect();
-    assert!(work.len() > 150, "{}", work.len());
+    assert!(work.len() > 270, "{}", work.len());
     let work = Mutex::new(work.drain(..));
     thread::scope(|scope| {
         for _ in 0..WORKERS {

@@ -2,7 +2,8 @@
 //!
 //! One line for each set of records: a name, a type, and what it says, several with commas
 //! between. `TXT` takes strings in single quotes, those of one record side by side; the words
-//! `TIMEOUT` and `SERVFAIL` stand for answers that fail. `REPEATn` before a word repeats it.
+//! `TIMEOUT` and `SERVFAIL` stand for answers that fail. `REPEATn` before a word repeats it, and
+//! `␠` is a space in a name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +39,7 @@ impl Zone {
 
     /// Adds what one line says.
     pub(crate) fn add(&mut self, name: &str, kind: Kind, data: &str) {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let name = name.trim_end_matches('.').to_ascii_lowercase().replace('␠', " ");
         let said = match data.trim() {
             "TIMEOUT" => vec![Said::Fails(Failure::TimedOut)],
             "SERVFAIL" => vec![Said::Fails(Failure::ServerFailure)],

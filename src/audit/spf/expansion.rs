@@ -89,14 +89,15 @@ impl Variables<'_> {
 }
 
 /// An address as names are made of it: the four numbers of an IPv4 address, the 32 half-bytes of
-/// an IPv6 address in hexadecimal digits.
+/// an IPv6 address in hexadecimal digits. To DNS their case is the same; explanations have always
+/// shown them in capitals, beside the `%{c}` that people read.
 fn dotted(ip: IpAddr) -> String {
     let IpAddr::V6(ip) = ip else { return ip.to_string() };
     let mut name = String::with_capacity(63);
     for byte in ip.octets() {
         let dot = if name.is_empty() { "" } else { "." };
         // Writing to a string cannot fail.
-        let _ok = write!(name, "{dot}{:x}.{:x}", byte >> 4, byte & 15);
+        let _ok = write!(name, "{dot}{:X}.{:X}", byte >> 4, byte & 15);
     }
     name
 }
