@@ -80,6 +80,17 @@ fn the_policy_of_a_domain_and_of_what_is_below_it_is_the_one_of_the_text() {
             "_dmarc.example.com TXT 'v=DMARC1; p=reject; sp=quarantine; np=none; t=y'",
             all(Quarantine, Nothing, Nothing),
         ),
+    ] {
+        assert_eq!(policies(domain, zone), expected, "{domain}\n{zone}");
+    }
+}
+
+#[test]
+fn a_slip_a_second_record_or_silence_takes_the_policy_away() {
+    use Policy::{None as Nothing, Quarantine, Reject};
+    let own = "_dmarc.example.com TXT 'v=DMARC1; p=reject; sp=quarantine; np=none'";
+    let all = |one, two, three| [Some(one), Some(two), Some(three)];
+    for (domain, zone, expected) in [
         // One slip takes all of it down: with a report address to none, without to nothing.
         (
             "example.com",
