@@ -37,12 +37,12 @@ rules! {
     B12: "the root has no x, y, overflow, style, event or foreign attribute",
         "SVG Tiny PS",
         "The profile does not have them there.";
-    B13: "every element is of the profile",
+    B13: "every element is of the profile, and stands where it has it",
         "SVG Tiny PS",
-        "Receivers refuse an image with any other element.";
-    B14: "nothing in the image runs, moves, loads or styles",
+        "Receivers refuse an image with any other element, and those who issue mark certificates too.";
+    B14: "nothing in the image runs, moves, loads or styles; every attribute is of the profile",
         "SVG Tiny PS",
-        "A logo is shown inside mail programs: what could act or fetch is refused.";
+        "A logo is shown inside mail programs: what could act or fetch, and what is not known, is refused.";
     B15: "nothing refers to another element by xlink:href",
         "SVG Tiny PS",
         "Checkers disagree: some accept a reference inside the file, some refuse any.";

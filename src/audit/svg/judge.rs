@@ -4,10 +4,10 @@ use roxmltree::{Attribute, Document, Node};
 
 use super::image::{self, Image};
 use super::limits::{DEPTH, FINDINGS};
-use super::picture;
 use super::profile::{
-    ATTRIBUTES, BANNED, BANNED_ATTRIBUTES, ELEMENTS, NOT_ON_ROOT, SVG, XLINK, XML,
+    BANNED, BANNED_ATTRIBUTES, NOT_ON_ROOT, SVG, XLINK, XML, has_attribute, is_element,
 };
+use super::{content, picture};
 use crate::audit::rules::bimi;
 use crate::audit::{Finding, Span};
 
@@ -45,6 +45,9 @@ fn whole(document: &Document<'_>, findings: &mut Vec<Finding>) {
         }
         if node.is_pi() {
             findings.push(instruction(node));
+        }
+        if node.is_text() {
+            findings.extend(content::text(node));
         }
         if !node.is_element() {
             continue;
@@ -114,12 +117,7 @@ fn element(node: Node<'_, '_>, findings: &mut Vec<Finding>) {
     let at = tag(node);
     if node.tag_name().namespace() != Some(SVG) {
         let found = format!("the foreign element {name}");
-        let is_metadata = node.ancestors().any(|above| above.tag_name().name() == "metadata");
-        let finding = if is_metadata {
-            Finding::weak(&bimi::B13, found)
-        } else {
-            Finding::error(&bimi::B13, found)
-        };
+        let finding = Finding::error(&bimi::B13, found);
         findings.push(finding.at(at).expected("elements of SVG only"));
         return;
     }
@@ -127,12 +125,14 @@ fn element(node: Node<'_, '_>, findings: &mut Vec<Finding>) {
         findings.push(
             Finding::error(&bimi::B14, format!("the element {name}")).at(at).expected(*instead),
         );
-    } else if name == "svg" || !ELEMENTS.contains(&name) {
+    } else if name == "svg" || !is_element(name) {
         findings.push(
             Finding::error(&bimi::B13, format!("the element {name}"))
                 .at(at)
                 .expected("shapes, text, gradients, g, defs and use"),
         );
+    } else {
+        findings.extend(content::place(node));
     }
 }
 
@@ -167,11 +167,12 @@ fn each(
                 .expected("attributes of the profile, such as fill and fill-opacity"),
         )),
         None if node.tag_name().namespace() == Some(SVG)
-            && !ATTRIBUTES.split_whitespace().any(|known| known == name) =>
+            && is_element(node.tag_name().name())
+            && !has_attribute(node.tag_name().name(), name) =>
         {
+            let found = format!("the attribute {name}, which {} has not", node.tag_name().name());
             findings.push(told(
-                Finding::weak(&bimi::B14, format!("the attribute {name}, unknown to SVG Tiny 1.2"))
-                    .expected("no such attribute"),
+                Finding::error(&bimi::B14, found).expected("attributes of the profile"),
             ));
         }
         None => {}
@@ -224,7 +225,7 @@ pub(super) fn tag(node: Node<'_, '_>) -> Span {
     Span { start, end: start + length }
 }
 
-fn span(range: std::ops::Range<usize>) -> Span {
+pub(super) fn span(range: std::ops::Range<usize>) -> Span {
     Span { start: range.start, end: range.end }
 }
 

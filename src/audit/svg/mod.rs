@@ -3,6 +3,7 @@
 //! A file is read up to a size, an element count and a depth; entities are never resolved. A
 //! DOCTYPE is told and passed over, so that what is behind it is judged too.
 
+mod content;
 mod image;
 mod judge;
 mod limits;
