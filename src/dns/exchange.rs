@@ -111,4 +111,4 @@ fn failure(error: &NetError) -> Failure {
 const ANY_IP4: (IpAddr, u16) = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 const ANY_IP6: (IpAddr, u16) = (IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
 /// What is read of a datagram: servers that know no EDNS may send more than was asked for.
-const LARGEST: usize = 4_096;
+const LARGEST: usize = 16_384;
