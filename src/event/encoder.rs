@@ -63,6 +63,13 @@ pub struct Link<'a> {
     pub url: Option<&'a str>,
 }
 
+impl<'a> Link<'a> {
+    /// The message, unless it is empty: CloudEvents 1.0 knows no empty `subject`.
+    fn subject(&self) -> Option<&'a str> {
+        self.message.filter(|message| !message.is_empty())
+    }
+}
+
 /// One event, borrowed from the request.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
@@ -119,7 +126,7 @@ impl Encoder {
         out.extend_from_slice(b"\",\"source\":\"https://");
         out.extend_from_slice(event.host.as_str().as_bytes());
         out.push(b'"');
-        json::optional(out, "subject", event.link.message);
+        json::optional(out, "subject", event.link.subject());
         out.extend_from_slice(b",\"time\":\"");
         out.extend_from_slice(&event.time.rfc3339());
         out.extend_from_slice(b"\",\"datacontenttype\":\"application/json\",\"data\":{");
@@ -141,7 +148,7 @@ impl Encoder {
         for (name, text) in [
             ("account", link.account),
             ("campaign", link.campaign),
-            ("message", link.message),
+            ("message", link.subject()),
             ("template", link.template),
             ("list", link.list),
             ("recipient", link.recipient),
