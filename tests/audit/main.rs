@@ -8,6 +8,7 @@ mod commands;
 mod discovery;
 #[path = "../dns/mod.rs"]
 mod dns;
+mod held;
 mod over_dns;
 mod records;
 mod waypost;
