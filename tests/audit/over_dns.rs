@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use hickory_net::proto::rr::RecordType;
 use waypost::audit::spf::{Evaluation, Request, Verdict};
 use waypost::audit::{Answers, Asker};
 use waypost::clock::{Clock, SystemClock};
@@ -13,7 +14,7 @@ use waypost::dns::{self, Kind, Resolver};
 use waypost::metrics::Metrics;
 
 use crate::check_host::{Case, groups};
-use crate::dns::{DnsServer, Fault, a, aaaa, cname, mx, ptr, txt};
+use crate::dns::{DnsServer, Fault, a, aaaa, cname, mx, ptr, spf, txt};
 use crate::waypost::{Ended, audit};
 use crate::zone::{Zone, strings};
 
@@ -87,6 +88,19 @@ fn aliases_are_followed_and_their_circles_are_temperror() {
         let ended = check(server.resolver(), "192.0.2.1", from, "h.test");
         assert_eq!(first_line(&ended), result, "{ended:?}");
     }
+}
+
+#[test]
+fn the_record_type_that_was_given_up_is_not_asked_for() {
+    let server = server();
+    server.add("only.test", spf("v=spf1 +all"));
+    server.add("both.test", spf("v=spf1 +all"));
+    server.add("both.test", txt(&["v=spf1 -all"]));
+    for (from, result) in [("a@only.test", "none"), ("a@both.test", "fail")] {
+        let ended = check(server.resolver(), "192.0.2.1", from, "h.test");
+        assert_eq!(first_line(&ended), result, "{ended:?}");
+    }
+    assert!(server.asked().iter().all(|asked| asked.kind == RecordType::TXT));
 }
 
 #[test]
