@@ -27,6 +27,7 @@ use super::secure::Secure;
 use super::{Config, Readiness, Recent, Sample, routes};
 use crate::clock::Clock;
 use crate::disk::Disk;
+use crate::domains::Porter;
 use crate::drain::Drain;
 use crate::metrics::{Degraded, Metrics};
 use crate::token::Mint;
@@ -36,6 +37,8 @@ pub type ReloadKeys = Arc<dyn Fn() -> Result<bool, String> + Send + Sync>;
 
 /// What the door shows and changes.
 pub struct Parts {
+    /// The customers' hostnames.
+    pub domains: Porter,
     /// What the process counts.
     pub metrics: Metrics,
     /// Whether it can answer.
@@ -102,6 +105,18 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl BindError {
+    /// Whether another process answers there: it may be the one before this, which ends.
+    pub fn is_in_use(&self) -> bool {
+        match self {
+            Self::InUse(_) => true,
+            Self::Address { source, .. } | Self::Socket { source, .. } => {
+                source.kind() == io::ErrorKind::AddrInUse
+            }
+        }
+    }
 }
 
 impl Door {

@@ -5,6 +5,7 @@
 
 mod access;
 mod config;
+mod domains;
 mod door;
 mod minting;
 mod node_file;

@@ -48,8 +48,11 @@ impl NodeFile {
         }
     }
 
-    /// Removes the file.
+    /// Removes the file, unless it is that of a process that has come after this one.
     pub fn remove(disk: &dyn Disk, data: &Path) -> io::Result<()> {
+        if Self::read(disk, data)?.is_some_and(|node| node.pid != std::process::id()) {
+            return Ok(());
+        }
         disk.remove(&data.join(NAME))
     }
 

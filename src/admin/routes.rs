@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::access::{Asked, Denied, Rules};
 use super::door::Parts;
 use super::minting::{self, Minting};
-use super::page;
+use super::{domains, page};
 use crate::metrics::CONTENT_TYPE as METRICS;
 
 /// The router for the TCP address and the one for the Unix socket.
@@ -37,6 +37,7 @@ pub(super) fn routers(parts: Parts, minting: Minting, rules: Arc<Rules>) -> (Rou
         router = router.route("/v1/events", get(events));
     }
     let router = router
+        .merge(domains::routes())
         .fallback(|| async { failure(StatusCode::NOT_FOUND, "there is nothing under this path") })
         .method_not_allowed_fallback(|| async {
             failure(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method")
@@ -117,6 +118,7 @@ async fn ledger(State(parts): State<Arc<Parts>>) -> Response {
     let body = json!({
         "received": counts.received,
         "journalled": counts.journalled,
+        "direct": counts.direct,
         "unrecorded": counts.unrecorded,
         "in_progress": counts.in_progress,
         "late": counts.late,
@@ -149,7 +151,7 @@ pub(super) fn failure(status: StatusCode, reason: &str) -> Response {
     object(status, &json!({ "error": reason }))
 }
 
-fn object(status: StatusCode, body: &Value) -> Response {
+pub(super) fn object(status: StatusCode, body: &Value) -> Response {
     typed(status, JSON, format!("{body}\n"))
 }
 

@@ -11,6 +11,7 @@ use super::place::PlaceError;
 use crate::clock::Clock;
 use crate::config::{Draft, Settings};
 use crate::disk::Disk;
+use crate::domains::Admission;
 use crate::server::{Objection, World, examine};
 
 /// Checks a configuration file and all files that it names: exit 0 when a node can run from it
@@ -62,13 +63,26 @@ fn summary(settings: &Settings) -> Result<(), OutputError> {
     let (name, data) = (&settings.node.name, settings.node.data.display());
     let files = settings.tls.certificates.len();
     let hosts: usize = settings.tls.certificates.iter().map(|files| files.hosts.len()).sum();
+    let domains = &settings.domains;
+    let admission = match domains.admission {
+        Admission::Cname => "names whose CNAME leads to",
+        Admission::Registered => "listed names, with a CNAME to",
+    };
+    let target = domains.target.as_ref().map_or("nothing", |target| target.as_str());
+    let kafka = match settings.kafka.brokers.as_slice() {
+        [] => "none: events end in the journal".to_owned(),
+        brokers => brokers.join(", "),
+    };
     for (what, told) in [
         ("node", format!("{name} with data in {data}")),
         ("https", addresses(&settings.edge.https)),
         ("http", addresses(&settings.edge.http)),
         ("admin", settings.admin.listen.to_string()),
         ("certificates", format!("{files} in files, for {hosts} names")),
+        ("domains", format!("{admission} {target}; {} files of names", domains.files.len())),
+        ("store", settings.store.file.display().to_string()),
         ("journal", settings.journal.directory.display().to_string()),
+        ("kafka", kafka),
         ("link keys", settings.links.keys.display().to_string()),
     ] {
         output::line(format_args!("  {what:<12}  {told}"))?;

@@ -9,11 +9,14 @@ use clap::{Parser, Subcommand};
 use super::audit::AuditArgs;
 use super::check::CheckArgs;
 use super::dev::DevArgs;
+use super::domain::DomainArgs;
 use super::journal::JournalArgs;
 use super::key::KeyArgs;
 use super::link::LinkArgs;
 use super::output;
 use super::serve::ServeArgs;
+use super::store::StoreArgs;
+use super::topics::TopicsArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, SystemDisk};
 
@@ -38,8 +41,14 @@ enum Command {
     Key(KeyArgs),
     /// Mint links and pixels, and show what a link says.
     Link(Box<LinkArgs>),
-    /// Read the journal of events.
+    /// List, add, remove and check customers' hostnames.
+    Domain(Box<DomainArgs>),
+    /// Read the journal of events, or send it again.
     Journal(JournalArgs),
+    /// Make and check the topics that events go to.
+    Topics(TopicsArgs),
+    /// Write all records of the store as text, and read them.
+    Store(StoreArgs),
     /// Judge the records of mail authentication.
     Audit(AuditArgs),
 }
@@ -54,7 +63,10 @@ pub fn main() -> ExitCode {
         Command::Check(check) => ended(check.run(&disk, &clock).map(|()| 0)),
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &clock)),
-        Command::Journal(journal) => ended(journal.run(&disk)),
+        Command::Domain(domain) => ended(domain.run(&disk, &clock)),
+        Command::Journal(journal) => ended(journal.run(&disk, &clock)),
+        Command::Topics(topics) => ended(topics.run(&disk)),
+        Command::Store(store) => ended(store.run(&disk, &clock)),
         Command::Audit(audit) => ended(audit.run(&disk, &clock)),
     }
 }

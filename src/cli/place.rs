@@ -12,16 +12,17 @@ use super::output;
 use crate::admin::NodeFile;
 use crate::config::{Problems, Settings};
 use crate::disk::Disk;
+use crate::kafka;
 use crate::token::LinkForm;
 
 /// The place of a command's keys and data.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct PlaceArgs {
     /// The node's configuration file.
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    #[arg(long, value_name = "FILE", conflicts_with = "data", global = true)]
     pub(super) config: Option<PathBuf>,
     /// The node's data folder; without it and --config, .waypost in the current folder.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", global = true)]
     pub(super) data: Option<PathBuf>,
 }
 
@@ -34,6 +35,10 @@ pub(super) struct Place {
     pub(super) journal: PathBuf,
     /// What printed links look like.
     pub(super) form: LinkForm,
+    /// The connection to Kafka.
+    pub(super) kafka: kafka::Config,
+    /// Bytes of events on their way there.
+    pub(super) window: usize,
 }
 
 /// Why a place could not be found out.
@@ -58,18 +63,30 @@ impl PlaceArgs {
         if let Some(file) = &self.config {
             return Ok(Place::of(&load(&**disk, file)?));
         }
-        let data = self.data.clone().unwrap_or_else(|| {
-            output::tell(format_args!(
-                "using {DEV_FOLDER} in this folder (name another with --data or --config)"
-            ));
-            PathBuf::from(DEV_FOLDER)
-        });
+        let data = self.folder();
         let mut place = Place::of(&Settings::dev(&data));
         // A node that runs tells where it can be reached, which its folder alone does not.
         if let Some(node) = NodeFile::read(&**disk, &data).ok().flatten() {
             place.form = node.links;
         }
         Ok(place)
+    }
+
+    /// All settings of the node there.
+    pub(super) fn settings(&self, disk: &Arc<dyn Disk>) -> Result<Settings, PlaceError> {
+        match &self.config {
+            Some(file) => load(&**disk, file),
+            None => Ok(Settings::dev(&self.folder())),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| {
+            output::tell(format_args!(
+                "using {DEV_FOLDER} in this folder (name another with --data or --config)"
+            ));
+            PathBuf::from(DEV_FOLDER)
+        })
     }
 }
 
@@ -79,6 +96,8 @@ impl Place {
             keys: settings.links.keys.clone(),
             journal: settings.journal.directory.clone(),
             form: settings.link_form(),
+            kafka: settings.kafka.clone(),
+            window: settings.shipper.window,
         }
     }
 }

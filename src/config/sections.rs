@@ -12,9 +12,12 @@ use super::reader::{
 };
 use super::settings::{Form, Level, Settings};
 use super::suggest;
+use crate::domains::Admission;
 use crate::event::AddressForm;
 use crate::hostname::Hostname;
 use crate::journal::Sync;
+use crate::kafka::{Compression, Password, Sasl, Secret, Security};
+use crate::shipper::Start;
 use crate::tls::{CertificateFiles, Version};
 
 /// Reads every section into `settings`.
@@ -28,8 +31,11 @@ pub(super) fn read(
     edge(settings, Section::new("edge", document, base), &mut finished);
     tls(settings, Section::new("tls", document, base), base, &mut finished);
     journal(settings, Section::new("journal", document, base), &mut finished);
+    kafka(settings, Section::new("kafka", document, base), &mut finished);
     links(settings, Section::new("links", document, base), &mut finished);
     events(settings, Section::new("events", document, base), &mut finished);
+    domains(settings, Section::new("domains", document, base), &mut finished);
+    dns(settings, Section::new("dns", document, base), &mut finished);
     store(settings, Section::new("store", document, base), &mut finished);
     admin(settings, Section::new("admin", document, base), &mut finished);
     trace(settings, Section::new("trace", document, base), &mut finished);
@@ -74,10 +80,7 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     section.take("idle", &mut edge.idle, duration);
     section.take("park", &mut edge.park, duration);
     section.take("write", &mut edge.write, duration);
-    section.take("streams", &mut edge.streams, |written, base| {
-        whole(written, base)
-            .and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
-    });
+    section.take("streams", &mut edge.streams, count_of);
     section.take("connections", &mut edge.connections, whole);
     section.take("per_address", &mut edge.per_address, whole);
     section.take("exempt", &mut edge.exempt, |written, base| list(written, base, network));
@@ -123,6 +126,50 @@ fn journal(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fin
     section.finish(finished);
 }
 
+fn kafka(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let (kafka, shipper) = (&mut settings.kafka, &mut settings.shipper);
+    section.take("brokers", &mut kafka.brokers, |written, base| list(written, base, text));
+    section.take("security", &mut kafka.security, choice(&SECURITIES));
+    section.take("ca", &mut kafka.ca, optional_path);
+    section.take("certificate", &mut kafka.certificate, optional_path);
+    section.take("key", &mut kafka.key, optional_path);
+    section.take("sasl", &mut kafka.sasl, choice(&SASLS));
+    section.take("username", &mut kafka.username, text);
+    let (mut from_file, mut from_variable) = (None, None);
+    section.take("password_file", &mut from_file, |written, base| {
+        path(written, base).map(|file| Some(Password::File(file)))
+    });
+    section.take("password_variable", &mut from_variable, |written, base| {
+        password_variable(&text(written, base)?).map(Some)
+    });
+    if from_file.is_some() && from_variable.is_some() {
+        let reason = "expected kafka.password_file or kafka.password_variable, not both";
+        section.refuse(vec![("password_variable", reason.to_owned())]);
+    }
+    kafka.password = from_file.or(from_variable);
+    section.take("compression", &mut kafka.compression, choice(&COMPRESSIONS));
+    section.take("linger", &mut kafka.linger, duration);
+    section.take("batch", &mut kafka.batch, bytes);
+    section.take("window", &mut shipper.window, bytes);
+    section.take("start", &mut shipper.start, choice(&STARTS));
+    section.take("events_topic", &mut kafka.topics.events, text);
+    section.take("domains_topic", &mut kafka.topics.domains, text);
+    section.take("audits_topic", &mut kafka.topics.audits, text);
+    section.take("partitions", &mut kafka.partitions, count_of);
+    section.take("replicas", &mut kafka.replicas, count_of);
+    section.no_secret("password", "password_file");
+    section.refuse(kafka.problems());
+    section.refuse(shipper.problems());
+    section.finish(finished);
+}
+
+/// The password that a variable of the environment holds.
+#[expect(clippy::disallowed_methods, reason = "the environment is read here")]
+fn password_variable(name: &str) -> Result<Password, String> {
+    let held = std::env::var(name).map_err(|_| "the environment has no such text".to_owned())?;
+    Ok(Password::Given { variable: name.to_owned(), secret: Secret::new(held) })
+}
+
 fn links(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
     let links = &mut settings.links;
     section.take("keys", &mut links.keys, under_data);
@@ -146,9 +193,66 @@ fn events(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fini
     section.finish(finished);
 }
 
+fn domains(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let domains = &mut settings.domains;
+    section.take("admission", &mut domains.admission, choice(&ADMISSIONS));
+    section.take("target", &mut domains.target, optional_host);
+    section.take("files", &mut domains.files, |written, base| list(written, base, path));
+    section.take("authorities", &mut domains.authorities, |written, base| {
+        let domain = |written: &Written, base: &Path| {
+            let text = text(written, base)?;
+            Hostname::parse(&text).map(|host| host.to_string()).map_err(|error| error.to_string())
+        };
+        list(written, base, domain)
+    });
+    section.take("poll_rate", &mut domains.poll_rate, count_of);
+    section.take("poll_first", &mut domains.poll_first, duration);
+    section.take("poll_longest", &mut domains.poll_longest, duration);
+    section.take("poll_abandoned", &mut domains.poll_abandoned, duration);
+    section.take("abandoned_after", &mut domains.abandoned_after, duration);
+    section.take("poll_pointed", &mut domains.poll_pointed, duration);
+    section.take("detach_answers", &mut domains.detach_answers, count_of);
+    section.take("detach_after", &mut domains.detach_after, duration);
+    section.take("quarantine", &mut domains.quarantine, duration);
+    section.take("names_per_domain", &mut domains.names_per_domain, count_of);
+    section.take("names_in_all", &mut domains.names_in_all, count_of);
+    section.take("labels", &mut domains.labels, whole);
+    section.take("refusals", &mut domains.refusals, whole);
+    section.take("refusal_first", &mut domains.refusal_first, duration);
+    section.take("refusal_longest", &mut domains.refusal_longest, duration);
+    section.take("questions_per_domain", &mut domains.questions_per_domain, count_of);
+    section.take("questions_in_all", &mut domains.questions_in_all, count_of);
+    section.refuse(domains.problems());
+    section.finish(finished);
+}
+
+fn dns(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let dns = &mut settings.dns;
+    section.take("servers", &mut dns.servers, |written, base| list(written, base, address));
+    section.take("timeout", &mut dns.timeout, duration);
+    section.take("tries", &mut dns.tries, whole);
+    section.take("cache", &mut dns.cache, count);
+    section.take("longest", &mut dns.longest, duration);
+    section.take("longest_absence", &mut dns.longest_absence, duration);
+    section.take("in_flight", &mut dns.in_flight, whole);
+    section.take("server_rate", &mut dns.server_rate, count_of);
+    section.take("zone_port", &mut dns.zone_port, |written, base| {
+        count(written, base)
+            .and_then(|port| u16::try_from(port).map_err(|_| "expected 1 to 65535".into()))
+    });
+    section.refuse(dns.problems());
+    section.finish(finished);
+}
+
 fn store(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
-    section.take("seal_key_file", &mut settings.store.seal_key_file, under_data);
+    let store = &mut settings.store;
+    section.take("file", &mut store.file, under_data);
+    section.take("seal_key_file", &mut store.seal_key_file, under_data);
+    section.take("cache", &mut store.cache, bytes);
+    section.take("timeout", &mut store.timeout, duration);
+    section.take("wait", &mut store.wait, duration);
     section.no_secret("seal_key", "seal_key_file");
+    section.refuse(store.problems());
     section.finish(finished);
 }
 
@@ -200,6 +304,18 @@ fn whole(written: &Written, base: &Path) -> Result<usize, String> {
     count(written, base).and_then(|count| usize::try_from(count).map_err(|_| "is too large".into()))
 }
 
+fn count_of(written: &Written, base: &Path) -> Result<u32, String> {
+    whole(written, base).and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
+}
+
+/// A hostname; an empty text is none.
+fn optional_host(written: &Written, base: &Path) -> Result<Option<Hostname>, String> {
+    match text(written, base)?.as_str() {
+        "" => Ok(None),
+        host => Hostname::parse(host).map(Some).map_err(|error| error.to_string()),
+    }
+}
+
 fn hosts(written: &Written, base: &Path) -> Result<Vec<Hostname>, String> {
     let host = |written: &Written, base: &Path| {
         Hostname::parse(&text(written, base)?).map_err(|error| error.to_string())
@@ -217,11 +333,26 @@ fn under_data(written: &Written, _: &Path) -> Result<PathBuf, String> {
     path(written, Path::new(""))
 }
 
-const SECTIONS: [&str; 10] =
-    ["node", "edge", "tls", "journal", "links", "events", "store", "admin", "trace", "shutdown"];
+const SECTIONS: [&str; 13] = [
+    "node", "edge", "tls", "journal", "kafka", "links", "events", "domains", "dns", "store",
+    "admin", "trace", "shutdown",
+];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
 static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];
+static ADMISSIONS: [(&str, Admission); 2] =
+    [("cname", Admission::Cname), ("registered", Admission::Registered)];
+static SECURITIES: [(&str, Security); 2] =
+    [("plaintext", Security::Plaintext), ("tls", Security::Tls)];
+static SASLS: [(&str, Sasl); 4] = [
+    ("none", Sasl::None),
+    ("plain", Sasl::Plain),
+    ("scram-sha-256", Sasl::ScramSha256),
+    ("scram-sha-512", Sasl::ScramSha512),
+];
+static COMPRESSIONS: [(&str, Compression); 3] =
+    [("zstd", Compression::Zstd), ("lz4", Compression::Lz4), ("none", Compression::None)];
+static STARTS: [(&str, Start); 2] = [("oldest", Start::Oldest), ("now", Start::Now)];
 static ADDRESS_FORMS: [(&str, AddressForm); 3] = [
     ("whole", AddressForm::Whole),
     ("truncated", AddressForm::Truncated),

@@ -11,8 +11,9 @@ use super::problems::{Problem, Problems};
 use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
+use crate::journal::Keep;
 use crate::token::LinkForm;
-use crate::{admin, edge, event, journal, store, tls, token};
+use crate::{admin, dns, domains, edge, event, journal, kafka, shipper, store, tls, token};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +26,19 @@ pub struct Settings {
     pub tls: tls::Config,
     /// The journal.
     pub journal: journal::Config,
+    /// The connection to Kafka.
+    pub kafka: kafka::Config,
+    /// How the journal is brought there.
+    pub shipper: shipper::Config,
     /// Link keys and the form of printed links.
     pub links: token::Config,
     /// What events keep.
     pub events: event::Config,
-    /// What is kept sealed.
+    /// The customers' hostnames.
+    pub domains: domains::Config,
+    /// How the DNS is asked.
+    pub dns: dns::Config,
+    /// What is kept.
     pub store: store::Config,
     /// The operator's door.
     pub admin: admin::Config,
@@ -100,8 +109,12 @@ impl Default for Settings {
             edge: edge::Config::default(),
             tls: tls::Config::default(),
             journal: journal::Config::default(),
+            kafka: kafka::Config::default(),
+            shipper: shipper::Config::default(),
             links: token::Config::default(),
             events: event::Config::default(),
+            domains: domains::Config::default(),
+            dns: dns::Config::default(),
             store: store::Config::default(),
             admin: admin::Config::default(),
             trace: Trace { level: Level::Info, form: Form::Text },
@@ -145,6 +158,12 @@ impl Settings {
         settings
     }
 
+    /// Sends events to one broker without protection, as `waypost dev` does.
+    pub fn ship_to(&mut self, broker: &str) {
+        self.kafka.brokers = vec![broker.to_owned()];
+        self.keep_what_is_needed();
+    }
+
     /// What printed links look like.
     pub fn link_form(&self) -> LinkForm {
         LinkForm {
@@ -160,10 +179,18 @@ impl Settings {
         sections::read(&mut Self::default(), &mut document::read(ONE_CERTIFICATE).0, base).keys
     }
 
+    /// With Kafka behind it, the journal deletes nothing that is not acknowledged there.
+    fn keep_what_is_needed(&mut self) {
+        if self.kafka.is_configured() {
+            self.journal.keep = Keep::Unacknowledged;
+        }
+    }
+
     fn place_under_data(&mut self) {
         let data = &self.node.data;
         self.journal.directory = data.join(&self.journal.directory);
         self.links.keys = data.join(&self.links.keys);
+        self.store.file = data.join(&self.store.file);
         self.store.seal_key_file = data.join(&self.store.seal_key_file);
     }
 
@@ -181,6 +208,7 @@ impl Settings {
         };
         let Finished { problems, .. } = sections::read(&mut settings, document, base);
         settings.place_under_data();
+        settings.keep_what_is_needed();
         (settings, problems)
     }
 }

@@ -43,7 +43,7 @@ where
     pub(super) fn join<F>(
         &self,
         key: &K,
-        begin: impl FnOnce(Landing<K, V>) -> F,
+        begin: impl FnOnce(Arc<Landing<K, V>>) -> F,
     ) -> (Shared<BoxFuture<'static, V>>, bool)
     where
         F: Future<Output = V> + Send + 'static,
@@ -55,12 +55,16 @@ where
             return (future, true);
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let landing = Landing { flying: Arc::clone(&self.flying), key: key.clone(), number };
-        let future = begin(landing).boxed().shared();
+        // Held until the map's lock is released: a landing takes that lock when it is dropped.
+        let landing =
+            Arc::new(Landing { flying: Arc::clone(&self.flying), key: key.clone(), number });
+        let future = begin(Arc::clone(&landing)).boxed().shared();
         // It was never polled, so there is something to downgrade.
-        if let Some(weak) = future.downgrade() {
-            entry.insert(Flight { number, future: weak });
+        match future.downgrade() {
+            Some(weak) => drop(entry.insert(Flight { number, future: weak })),
+            None => drop(entry),
         }
+        drop(landing);
         (future, false)
     }
 
@@ -118,9 +122,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flight_that_needs_no_landing_holds_nobody_up() {
+        let flights: Flights<u8, u8> = Flights::new();
+        let (one, _) = flights.join(&1, |_| async { 1 });
+        assert!(flights.flying.is_empty());
+        assert_eq!(one.await, 1);
+    }
+
+    #[tokio::test]
     async fn nobody_joins_a_flight_that_everybody_left() {
         let flights: Flights<u8, u8> = Flights::new();
-        drop(flights.join(&1, |_| std::future::pending()));
+        let (left, _) = flights.join(&1, |landing| async move {
+            let value = std::future::pending().await;
+            landing.land();
+            value
+        });
+        drop(left);
         let (new, is_joined) = flights.join(&1, |_| async { 2 });
         assert!(!is_joined);
         assert_eq!(new.await, 2);

@@ -25,12 +25,17 @@ use crate::event::{Encoder, Ids};
 use crate::hostname::Hostname;
 use crate::journal::Appender;
 use crate::metrics::Metrics;
+use crate::shipper::Lane;
 use crate::tls::Certificates;
 use crate::token::Keyring;
 
 /// Finds the key authorization for the challenge token of a name (RFC 8555 §8.3). Asked on the
 /// reactor's thread, so it must not block.
 pub type Challenges = Arc<dyn Fn(&Hostname, &str) -> Option<String> + Send + Sync>;
+
+/// Told of a visit to a name that nothing is held for. Called on the reactor's thread, so it must
+/// not block.
+pub type Visits = Arc<dyn Fn(&Hostname) + Send + Sync>;
 
 /// What the door uses and does not own.
 #[derive(Clone)]
@@ -45,6 +50,8 @@ pub struct Holdings {
     pub clock: Arc<dyn Clock>,
     /// The ACME challenges to answer.
     pub challenges: Challenges,
+    /// Who is told of visits to names that nothing is held for.
+    pub visits: Visits,
 }
 
 /// The public door of a process.
@@ -118,10 +125,20 @@ impl Door {
         self.rereading.start(drain);
     }
 
-    /// One more reactor. `drain` is a branch of its own.
-    pub fn reactor(self: &Arc<Self>, appender: Appender, drain: Drain) -> Arc<Reactor> {
+    /// One more reactor. `lane` is its second path, if there is one; `drain` is a branch of its
+    /// own.
+    pub fn reactor(
+        self: &Arc<Self>,
+        appender: Appender,
+        lane: Option<Lane>,
+        drain: Drain,
+    ) -> Arc<Reactor> {
+        let recorder = Recorder::new(appender, self.answer_within);
         Arc::new(Reactor {
-            recorder: Recorder::new(appender, self.answer_within),
+            recorder: match lane {
+                Some(lane) => recorder.with_second_path(lane, self.answer_within),
+                None => recorder,
+            },
             drain,
             tally: self.measures.tally(),
             http1: parked::builder(),

@@ -56,7 +56,8 @@ async fn attempt(
     };
     let config = match reactor.door.holdings.certificates.find(&sni).await {
         Ok(config) => config,
-        Err(Miss::Unknown(_)) => {
+        Err(Miss::Unknown(name)) => {
+            (reactor.door.holdings.visits)(&name);
             refuse(&mut started.io, UNRECOGNIZED_NAME).await;
             return Err(Handshake::UnknownName);
         }

@@ -37,11 +37,12 @@ mod proxy;
 mod recorder;
 mod rereading;
 mod route;
+mod second;
 mod stream;
 mod visit;
 
 pub use config::Config;
-pub use door::{Challenges, Door, Holdings, Reactor};
+pub use door::{Challenges, Door, Holdings, Reactor, Visits};
 pub use judge::{Core, Judged};
 pub use listener::{BindError, Bound, Sockets};
 pub use location::Location;

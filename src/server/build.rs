@@ -9,12 +9,15 @@ use thiserror::Error;
 use super::node::World;
 use crate::admin;
 use crate::config::Settings;
+use crate::dns;
+use crate::domains::Porter;
 use crate::edge;
 use crate::event::{AddressForm, AddressKey, AddressKeyError, Encoder};
 use crate::hostname::Hostname;
 use crate::journal;
 use crate::metrics::Metrics;
-use crate::store::{SealError, SealKey, SealedFile};
+use crate::shipper;
+use crate::store::{self, SealError, SealKey, SealedFile};
 use crate::tls::{self, AuthorityError, Certificates, ThrowawayAuthority};
 use crate::token::{Keyring, KeyringError};
 
@@ -58,6 +61,15 @@ pub enum ServeError {
     /// The keys could not be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The DNS cannot be asked.
+    #[error(transparent)]
+    Dns(#[from] dns::StartError),
+    /// The store's thread could not be started.
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    /// The journal cannot be shipped.
+    #[error(transparent)]
+    Shipper(#[from] shipper::StartError),
     /// Nothing can be sealed.
     #[error("store.seal_key_file {0}")]
     Seal(#[from] SealError),
@@ -74,6 +86,7 @@ pub(super) struct Parts {
     pub(super) keyring: Keyring,
     pub(super) certificates: Certificates,
     pub(super) encoder: Arc<Encoder>,
+    pub(super) seal_key: SealKey,
     /// The throw-away authority's certificate, for those who are to trust it.
     pub(super) authority_file: Option<PathBuf>,
 }
@@ -100,10 +113,11 @@ impl Parts {
         };
         let authority_file = authority.as_ref().map(|authority| authority.path().to_owned());
         let clock = Arc::clone(&world.clock);
+        let seal_key = SealKey::load_or_make(&**disk, &settings.store.seal_key_file)?;
         let tickets = SealedFile {
             path: settings.node.data.join("tickets"),
             purpose: "tickets",
-            key: SealKey::load_or_make(&**disk, &settings.store.seal_key_file)?,
+            key: seal_key.clone(),
             disk: Arc::clone(disk),
         };
         let certificates = Certificates::open(
@@ -119,7 +133,23 @@ impl Parts {
         }
         let key = address_key(settings, world)?;
         let encoder = Encoder::new(settings.events.clone(), key, &settings.node.name);
-        Ok(Self { keyring, certificates, encoder: Arc::new(encoder), authority_file })
+        let encoder = Arc::new(encoder);
+        Ok(Self { keyring, certificates, encoder, seal_key, authority_file })
+    }
+}
+
+impl Parts {
+    /// What the public door uses.
+    pub(super) fn holdings(&self, world: &World, porter: &Porter) -> edge::Holdings {
+        let visited = porter.clone();
+        edge::Holdings {
+            certificates: self.certificates.clone(),
+            keyring: self.keyring.clone(),
+            encoder: Arc::clone(&self.encoder),
+            clock: Arc::clone(&world.clock),
+            challenges: Arc::new(|_, _| None),
+            visits: Arc::new(move |name| visited.visit(name)),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::build;
 use super::node::World;
 use crate::config::Settings;
-use crate::disk::Disk;
+use crate::disk::{Access, Disk};
 use crate::store::SealKey;
 use crate::tls::{self, FilesError, Unusable};
 use crate::token::Keyring;
@@ -40,6 +40,11 @@ pub fn examine(settings: &Settings, world: &World) -> Vec<Objection> {
     }
     if let Err(error) = build::address_key(settings, world) {
         object("events.address_key_file", 0, error.to_string());
+    }
+    for file in &settings.domains.files {
+        if let Err(error) = disk.open(file, Access::Read) {
+            object("domains.files", 0, format!("{} cannot be read: {error}", file.display()));
+        }
     }
     let seal_key = &settings.store.seal_key_file;
     let folders = [

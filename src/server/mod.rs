@@ -6,9 +6,14 @@ mod build;
 mod claim;
 mod examine;
 mod feed;
+mod hostnames;
 mod keys;
 mod node;
+mod opening;
 mod reactors;
+mod readers;
+mod shipping;
+mod transitions;
 
 pub use build::ServeError;
 pub use examine::{Objection, examine};

@@ -9,6 +9,7 @@ mod certificates;
 mod config;
 mod examine;
 mod files;
+mod names;
 mod protocol;
 mod single;
 #[cfg(test)]
@@ -21,5 +22,6 @@ pub use certificates::{Certificates, Miss, StartError};
 pub use config::{CertificateFiles, Config, Version};
 pub use examine::examine;
 pub use files::FilesError;
+pub use names::Names;
 pub use single::single;
 pub use verify::Unusable;

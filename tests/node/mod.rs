@@ -39,7 +39,7 @@ pub use authority::{Authority, CertificateFiles};
 pub use click::{Click, Kind, Link, Protocol, Visit};
 pub use client::{Answer, Client, Session, path_of};
 pub use cruel::{
-    AnswersEarly, Buffered, CruelDisk, Cruelty, Hangs, NamesLast, RepeatsSync, SkipsSync,
+    AnswersEarly, Buffered, CruelDisk, Cruelty, FailsOnce, Hangs, NamesLast, RepeatsSync, SkipsSync,
 };
 pub use dev::{Dev, Ran, WAYPOST, folder};
 pub use exchange::Exchange;
@@ -48,7 +48,7 @@ pub use health::{Counted, Health, Ready};
 pub use judge::{Hearing, Judge};
 pub use line::{Line, Reply};
 pub use mailing::Mailing;
-pub use process::{NAME, Node, Program, Setup, is_long, peak_memory, poll};
+pub use process::{NAME, Node, Program, Setup, get, is_long, peak_memory, poll};
 pub use product::{Mint, each_recorded, serve_on};
 pub use random::Random;
 pub use raw::Raw;
