@@ -220,7 +220,7 @@ const WORDS: [&str; 48] = [
     "redirect=",
     "exp=",
     "%{d}",
-    "%{l1r+-}",
+    "%{l2r-+}",
     "%{p}",
     "%%",
     ".example.com",
