@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hickory_net::proto::rr::RecordType;
+use serde_json::Value;
 use waypost::audit::spf::{Evaluation, Request, Verdict};
 use waypost::audit::{Answers, Asker};
 use waypost::clock::{Clock, SystemClock};
@@ -46,6 +47,67 @@ fn the_command_ends_as_check_host_does() {
     });
     let faults = faults.into_inner().unwrap();
     assert!(faults.is_empty(), "{}\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn the_result_comes_first_then_why_and_each_term_with_its_cost() {
+    let server = server();
+    server.add("example.test", txt(&["v=spf1 include:%{l}.test a:gone.test -all exp=why.test"]));
+    server.add("inner.test", txt(&["v=spf1 ip4:198.51.100.0/24 mx:host.test ?all"]));
+    server.add("host.test", mx(1, "mail.test"));
+    server.add("mail.test", a([198, 51, 100, 1]));
+    server.add("why.test", txt(&["%{i} is no server of %{d}"]));
+    let ended = check(server.resolver(), "192.0.2.1", "inner@example.test", "h.test");
+    assert_eq!((ended.code, ended.err.as_str()), (0, ""));
+    assert_eq!(
+        ended.out.lines().collect::<Vec<_>>(),
+        [
+            "fail",
+            "explanation: 192.0.2.1 is no server of example.test",
+            "reason: -all of example.test matches",
+            "trace of example.test from 192.0.2.1:",
+            "  record of example.test",
+            "    include:%{l}.test [inner.test]: no match (1 lookup)",
+            "    record of inner.test",
+            "      ip4:198.51.100.0/24: no match",
+            "      mx:host.test: no match (1 lookup)",
+            "      ?all: match: neutral",
+            "  record of example.test",
+            "    a:gone.test: no match (1 lookup, void)",
+            "    -all: match: fail",
+            "lookups: 3 of 10, void: 1 of 2, questions to DNS: 6",
+        ]
+    );
+}
+
+#[test]
+fn a_check_as_json_is_one_object_with_the_fields_that_are_told() {
+    let told = std::fs::read_to_string("docs/audit.md").unwrap();
+    let server = server();
+    server.add("example.test", txt(&["v=spf1 exists:%{l}.test a:slow.test -all"]));
+    server.fault("slow.test", Fault::ServFail);
+    let resolver = server.resolver().to_string();
+    let arguments = ["--ip", "192.0.2.1", "--mail-from", "gone@example.test", "--helo", "h.test"];
+    let ended =
+        audit(&[&["spf-check", "--json", "--resolver", &resolver], &arguments[..]].concat());
+    let object: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!((ended.code, &object["result"]), (0, &"temperror".into()), "{object:#}");
+    assert_eq!(object["explanation"], Value::Null);
+    assert_eq!((&object["lookups"], &object["void_lookups"]), (&2.into(), &1.into()));
+    assert_eq!((&object["questions"], &object["untold"]), (&3.into(), &0.into()));
+    let first = &object["trace"][0];
+    assert_eq!(
+        (&first["term"], &first["target"]),
+        (&"exists:%{l}.test".into(), &"gone.test".into())
+    );
+    assert_eq!((&first["lookups"], &first["void"]), (&1.into(), &true.into()));
+    let came = object["trace"][1]["came"].as_str().unwrap();
+    assert!(came.starts_with("temperror: A of slow.test: SERVFAIL"), "{came}");
+    for object in [&object, first] {
+        for field in object.as_object().unwrap().keys() {
+            assert!(told.contains(&format!("`{field}`")), "docs/audit.md does not tell {field}");
+        }
+    }
 }
 
 #[test]
