@@ -46,6 +46,9 @@ fn an_image_made_to_hurt_is_bounded() {
         deep.into_bytes(),
         wide.into_bytes(),
         format!("<svg{attributes}/>").into_bytes(),
+        // Within every bound of reading, and at fault everywhere.
+        format!("{head}{}</svg>", "<script/>".repeat(5_000)).into_bytes(),
+        format!("{}{attributes}/>", head.trim_end_matches('>')).into_bytes(),
         entities.into_bytes(),
         "<!".repeat(300_000).into_bytes(),
         "<!DOCTYPE ".repeat(100_000).into_bytes(),

@@ -144,6 +144,12 @@ fn the_organizational_domain_is_the_one_of_the_text() {
             "mail.example.com",
         ),
         ("example.com", "_dmarc.example.com TXT 'v=DMARC1; p=none; psd=y'", "example.com"),
+        // The walk ends at its first record that has psd=y, at the start too.
+        (
+            "mail.example.com",
+            "_dmarc.mail.example.com TXT 'v=DMARC1; p=none; psd=y'\n_dmarc.example.com TXT 'v=DMARC1; p=none'",
+            "mail.example.com",
+        ),
         ("a.example.com", "other.test A 192.0.2.1", "a.example.com"),
     ] {
         let (organization, _) =
