@@ -3,7 +3,7 @@
 //! `WAYPOST_LONG` has each property tried on a thousand times as many inputs; `tests/fuzz/run` seeks
 //! inputs by what of the source they reach.
 
-use std::env;
+use std::{env, fs};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -19,6 +19,22 @@ use crate::zone::judge;
 fn config(cases: u32) -> ProptestConfig {
     let factor = if env::var_os("WAYPOST_LONG").is_some() { 1_000 } else { 1 };
     ProptestConfig { cases: cases * factor, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// The targets are a project of their own, whose build refuses a lock that is behind.
+#[test]
+fn the_fuzz_targets_are_locked_to_what_the_project_is_made_of() {
+    let read = |file: &str| -> toml::Table { fs::read_to_string(file).unwrap().parse().unwrap() };
+    let lock = read("tests/fuzz/Cargo.lock");
+    let packages = lock["package"].as_array().unwrap();
+    let own = packages.iter().find(|package| package["name"].as_str() == Some("waypost")).unwrap();
+    let locked: Vec<_> = own["dependencies"].as_array().unwrap().iter().map(name).collect();
+    for needed in read("Cargo.toml")["dependencies"].as_table().unwrap().keys() {
+        assert!(
+            locked.contains(&needed.as_str()),
+            "tests/fuzz/Cargo.lock lacks {needed}: run cargo metadata in tests/fuzz"
+        );
+    }
 }
 
 #[test]
@@ -114,6 +130,11 @@ fn a_record_of_the_largest_size_is_judged_whole() {
     let expanded = asked.iter().map(|question| question.name.as_str().len()).max().unwrap();
     assert!((200..=253).contains(&expanded), "{expanded}");
     assert_eq!(outcome.verdict, Verdict::Fail);
+}
+
+/// The name of a locked dependency, which a version may follow.
+fn name(dependency: &toml::Value) -> &str {
+    dependency.as_str().unwrap().split(' ').next().unwrap()
 }
 
 /// Texts of all kinds: any characters, and records with words put in, left out and turned round.
