@@ -1,14 +1,15 @@
 //! waypost: the public HTTPS edge for tracked links. It **answers** (TLS for any customer
 //! hostname, a redirect, a pixel), **records** (every event on stable storage before the
-//! answer, and in Kafka after it, when one is configured) and **knows** which names are its
-//! customers', and what each of them must do.
+//! answer, and in Kafka after it, when one is configured), **knows** which names are its
+//! customers', and what each of them must do, and **audits**: it judges what a domain publishes
+//! about its mail.
 //!
 //! # The house
 //!
 //! ```text
 //! floor 5  main → cli → server → config     the roof: each knows those to its right, and all below
 //! floor 4  edge        admin                doors: the public one, the operator's one
-//! floor 3  shipper                          workers
+//! floor 3  shipper     audit                workers
 //! floor 2  tls         domains              holdings: certificates, hostnames
 //! floor 1  token  event  journal  kafka  dns  store     instruments: know only the ground
 //! floor 0  hostname  clock  disk  metrics  drain     ground: std and almost nothing else
@@ -23,6 +24,13 @@
 //! visit; each part owns its validated `Config` and only [`config`] knows TOML; the outside world
 //! stands behind the traits [`clock::Clock`], [`disk::Disk`], [`dns::Lookup`], [`store::Store`] and
 //! [`kafka::Publish`], whose cruel implementations live in the tests.
+//!
+//! # Judging a domain
+//!
+//! What [`audit`] makes of a domain is a function of what DNS has answered so far: it returns a
+//! judgement, or the questions that have to be asked first. [`audit::Asker`] asks them, all of one
+//! round together, and begins again. So no judgement waits, each can be tried on a zone that is
+//! a text in a test, and the same code reads a record before it is published.
 //!
 //! # The walk of one click
 //!
@@ -68,6 +76,7 @@
 //! that the next one has it while both still answer.
 
 pub mod admin;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -179,7 +179,9 @@ fn an_unusual_node_is_what_its_keys_say() {
     }
     assert!(seal.exists() && !node.data().join("seal.key").exists(), "store.seal_key_file");
     let file = node.data().join("names.redb");
-    assert!(file.exists() && !node.data().join("store.redb").exists(), "store.file");
+    // The store is opened beside answering.
+    node::poll("store.file", || file.exists().then_some(()));
+    assert!(!node.data().join("store.redb").exists(), "store.file");
     let journal = node.data().join("log");
     assert!(journal.is_dir() && !node.data().join("journal").exists(), "journal.directory");
     let prepared = || files_under(&journal).into_iter().filter(|length| *length > 4_096);

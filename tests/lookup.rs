@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dns::{DnsServer, Fault, a, aaaa, caa, cname, mx, ns, ptr, spf, txt};
+use tokio::net::UdpSocket;
 use waypost::clock::SystemClock;
 use waypost::disk::SystemDisk;
 use waypost::dns::{
@@ -263,6 +264,19 @@ async fn another_server_is_asked_when_one_fails_and_is_then_preferred() {
 }
 
 #[tokio::test]
+async fn a_record_without_data_takes_no_other_with_it() {
+    let (server, lookup) = house(0);
+    server.add("example.test", txt(&["kept"]));
+    server.add("example.test", txt(&[]));
+    server.add("empty.example.test", txt(&[]));
+    let reply = lookup.ask(&question("example.test", Kind::Txt)).await.unwrap();
+    let texts: Vec<_> = reply.records().iter().map(|record| record.data.text().unwrap()).collect();
+    assert_eq!(texts, [b"kept"]);
+    let reply = lookup.ask(&question("empty.example.test", Kind::Txt)).await.unwrap();
+    assert_eq!(reply.answer, Answer::NoData);
+}
+
+#[tokio::test]
 async fn what_does_not_fit_comes_over_tcp_and_old_servers_are_asked_without_edns() {
     let (server, lookup) = house(0);
     let long = "x".repeat(255);
@@ -381,4 +395,34 @@ async fn each_of_a_zones_servers_is_asked_at_a_rate() {
     // Ten at once and four within twice the time-out; the others are told so.
     assert!((10..=16).contains(&asked), "{asked}");
     assert_eq!(busy + asked, 30);
+}
+
+#[tokio::test]
+async fn a_guess_at_an_answer_is_not_heard() {
+    let (real, _) = house(0);
+    real.add("example.test", a([192, 0, 2, 1]));
+    let bind = || UdpSocket::bind("127.0.0.1:0");
+    let (front, back, stranger) =
+        (bind().await.unwrap(), bind().await.unwrap(), bind().await.unwrap());
+    let guessing = async {
+        let mut buffer = vec![0; 4_096];
+        let (length, peer) = front.recv_from(&mut buffer).await.unwrap();
+        back.send_to(&buffer[..length], real.resolver()).await.unwrap();
+        // NXDOMAIN: from elsewhere, with another id, to another question.
+        let mut guess = buffer[..length].to_vec();
+        (guess[2], guess[3]) = (0x84, 0x03);
+        stranger.send_to(&guess, peer).await.unwrap();
+        for at in [0, 13] {
+            guess[at] ^= 1;
+            front.send_to(&guess, peer).await.unwrap();
+            guess[at] ^= 1;
+        }
+        let length = back.recv(&mut buffer).await.unwrap();
+        front.send_to(&buffer[..length], peer).await.unwrap();
+    };
+    let servers = vec![front.local_addr().unwrap()];
+    let (lookup, _) = lookup(Config { servers, ..config(&real) });
+    let question = question("example.test", Kind::A);
+    let (reply, ()) = tokio::join!(lookup.ask(&question), guessing);
+    assert_eq!(reply.unwrap().records()[0].data, Data::A([192, 0, 2, 1].into()));
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
+use super::audit::AuditArgs;
 use super::check::CheckArgs;
 use super::dev::DevArgs;
 use super::domain::DomainArgs;
@@ -48,6 +49,8 @@ enum Command {
     Topics(TopicsArgs),
     /// Write all records of the store as text, and read them.
     Store(StoreArgs),
+    /// Judge the records of mail authentication.
+    Audit(AuditArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Journal(journal) => ended(journal.run(&disk, &clock)),
         Command::Topics(topics) => ended(topics.run(&disk)),
         Command::Store(store) => ended(store.run(&disk, &clock)),
+        Command::Audit(audit) => ended(audit.run(&disk, &clock)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: each command in a file of its own.
 
+mod audit;
 mod bulk;
 mod check;
 mod command;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use hickory_net::proto::op::{DnsRequestOptions, Edns, Message, Query, ResponseCode};
+use hickory_net::proto::op::{Edns, Message, MessageType, Query, ResponseCode};
 use hickory_net::proto::rr::{self, RData, RecordType};
+use hickory_net::proto::serialize::binary::DecodeError;
 
 use super::{Answer, Caa, Data, Failure, Kind, Name, Question, Record, Reply, Soa};
 
@@ -12,7 +13,7 @@ pub(super) fn request(
     question: &Question,
     recursion: bool,
     edns: bool,
-) -> Result<(Message, DnsRequestOptions), Failure> {
+) -> Result<Message, Failure> {
     // A name of ours always fits, so this fails for nothing that we ask.
     let labels = question.name.labels().map(str::as_bytes);
     let mut name = rr::Name::from_labels(labels).map_err(|_| Failure::Malformed)?;
@@ -20,15 +21,39 @@ pub(super) fn request(
     let mut message = Message::query();
     message.queries.push(Query::query(name, record_type(question.kind)));
     message.metadata.recursion_desired = recursion;
-    let mut options = DnsRequestOptions::default();
-    options.recursion_desired = recursion;
-    options.use_edns = edns;
     if edns {
         let mut extension = Edns::new();
         extension.set_max_payload(PAYLOAD);
         message.edns = Some(extension);
     }
-    Ok((message, options))
+    Ok(message)
+}
+
+/// Reads a message.
+pub(super) fn message(bytes: &[u8]) -> Result<Message, Failure> {
+    let message = match Message::from_vec(bytes) {
+        // One record without data, such as a TXT record of no strings, is no reason to hear none
+        // of the others. hickory takes it in updates only (RFC 2136 §2.4), and [`record`] leaves
+        // it out.
+        Err(DecodeError::InvalidEmptyRecord) => {
+            let mut bytes = bytes.to_vec();
+            if let Some(flags) = bytes.get_mut(2) {
+                *flags = *flags & !OPCODE | UPDATE;
+            }
+            Message::from_vec(&bytes)
+        }
+        read => read,
+    };
+    message.map_err(|_| Failure::Malformed)
+}
+
+/// Whether a message is the answer to a request, and nobody's guess at one (RFC 5452 §9.1). A
+/// server that could not read the request does not repeat its question.
+pub(super) fn answers(message: &Message, request: &Message) -> bool {
+    let is_unread = message.metadata.response_code == ResponseCode::FormErr;
+    message.metadata.message_type == MessageType::Response
+        && message.metadata.id == request.metadata.id
+        && (message.queries == request.queries || is_unread && message.queries.is_empty())
 }
 
 /// What a message says to a question.
@@ -194,3 +219,7 @@ fn record_type(kind: Kind) -> RecordType {
 
 /// Bytes of an answer over UDP that cross the Internet in one piece (RFC 9715).
 const PAYLOAD: u16 = 1_232;
+/// The bits of the third byte of a message that say what it is for (RFC 1035 §4.1.1), and what
+/// they are in an update (RFC 2136 §1.3).
+const OPCODE: u8 = 0b0111_1000;
+const UPDATE: u8 = 5 << 3;

@@ -3,7 +3,7 @@
 use hickory_net::proto::op::{Edns, Message, ResponseCode};
 use hickory_net::proto::rr::{RData, Record, RecordType};
 
-use super::records::{Held, Records, name, normal, soa};
+use super::records::{Held, Records, name, plain, soa};
 
 /// The answer to `request`. A resolver follows CNAMEs everywhere and has no authority; a zone's
 /// own server has, and refuses what it does not hold.
@@ -15,7 +15,7 @@ pub(super) fn answer(request: &Message, records: &Records, is_resolver: bool) ->
         message.metadata.response_code = ResponseCode::FormErr;
         return message;
     };
-    let mut at = normal(&query.name().to_string());
+    let mut at = plain(query.name());
     for _ in 0..FOLLOWED {
         let Some((apex, minimum)) = records.zone_of(&at) else {
             if is_resolver {
@@ -46,7 +46,7 @@ pub(super) fn answer(request: &Message, records: &Records, is_resolver: bool) ->
             return message;
         }
         let alias = held.iter().find_map(|data| match data {
-            RData::CNAME(target) => Some((data, target.to_string())),
+            RData::CNAME(target) => Some((data, plain(&target.0))),
             _ => None,
         });
         let Some((data, target)) = alias else {
@@ -54,7 +54,7 @@ pub(super) fn answer(request: &Message, records: &Records, is_resolver: bool) ->
             return message;
         };
         message.answers.push(record(&at, records.ttl, data));
-        at = normal(&target);
+        at = target;
     }
     // A circle: resolvers give up so.
     if is_resolver {
@@ -68,6 +68,14 @@ pub(super) fn answer(request: &Message, records: &Records, is_resolver: bool) ->
 pub(super) fn bare(request: &Message, code: ResponseCode) -> Message {
     let mut message = begun(request);
     message.metadata.response_code = code;
+    message
+}
+
+/// An answer to what was not understood: without the question.
+pub(super) fn unread(request: &Message) -> Message {
+    let mut message = bare(request, ResponseCode::FormErr);
+    message.queries.clear();
+    message.edns = None;
     message
 }
 

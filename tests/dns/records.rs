@@ -140,8 +140,16 @@ pub(super) fn soa(apex: &str, minimum: u32) -> RData {
     RData::SOA(SOA::new(apex.clone(), apex, 1, 3_600, 600, 86_400, minimum))
 }
 
+/// A name whose labels may hold anything but a dot.
 pub(super) fn name(text: &str) -> Name {
-    let mut name = Name::from_ascii(text).unwrap();
+    let labels = text.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
+    let mut name = Name::from_labels(labels).unwrap();
     name.set_fqdn(true);
     name
+}
+
+/// A name as [`Records`] keep it, nothing escaped.
+pub(super) fn plain(name: &Name) -> String {
+    let labels: Vec<_> = name.iter().map(String::from_utf8_lossy).collect();
+    normal(&labels.join("."))
 }

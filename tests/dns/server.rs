@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::Notify;
 
-use super::answer::{answer, bare, referral, truncated};
-use super::records::{Kind, Records, normal};
+use super::answer::{answer, bare, referral, truncated, unread};
+use super::records::{Kind, Records, normal, plain};
 use super::{a, ns};
 
 /// The server. Stops when it is dropped.
@@ -184,7 +184,7 @@ impl Drop for DnsServer {
 impl Face {
     fn note(&self, request: &Message, is_tcp: bool) -> Vec<Fault> {
         let Some(query) = request.queries.first() else { return Vec::new() };
-        let (name, kind) = (normal(&query.name().to_string()), query.query_type());
+        let (name, kind) = (plain(query.name()), query.query_type());
         let faults = self.faults.read().unwrap();
         let hit = |(at, _): &&(String, Fault)| {
             name.strip_suffix(at.as_str()).is_some_and(|f| f.is_empty() || f.ends_with('.'))
@@ -208,7 +208,7 @@ impl Face {
                 Fault::Drop => return None,
                 Fault::Garbage => return Some([&bytes[..2], &[0x81; 9]].concat()),
                 Fault::NoEdns if request.edns.is_none() => None,
-                Fault::NoEdns => Some(bare(&request, ResponseCode::FormErr)),
+                Fault::NoEdns => Some(unread(&request)),
                 Fault::Lame => Some(referral(&request)),
                 Fault::Refuse => Some(bare(&request, ResponseCode::Refused)),
                 Fault::ServFailFor(kind) if !asks_for(&request, kind) => None,

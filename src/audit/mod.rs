@@ -1,0 +1,38 @@
+//! The audit: what a domain publishes about its mail, judged.
+//!
+//! Records are read by lexers of our own, which say what is in force *and* every fault with its
+//! place, never the first alone. What needs DNS is a function of the [`Answers`] that DNS has
+//! given so far: it returns a judgement, or the questions that it needs answered first, so
+//! nothing in here waits, and a zone can be judged in a test without a server.
+//!
+//! Every finding names a rule of [`rules`]; `docs/audit.md` tells them, and the form of `--json`.
+//! A time-out is [`Severity::Unknown`], never an absence.
+
+mod answers;
+mod ask;
+pub mod bimi;
+pub mod caa;
+pub mod dkim;
+pub mod dmarc;
+mod draft;
+mod finding;
+mod mailbox;
+mod name;
+mod piece;
+mod published;
+mod rules;
+pub mod sender_id;
+mod shown;
+mod span;
+pub mod spf;
+pub mod svg;
+mod tags;
+
+pub use answers::{Answer, Answers, Unanswered};
+pub use ask::Asker;
+pub use draft::{Draft, DraftKind, UnknownKind};
+pub use finding::{Finding, Severity, Who, status, worst_first};
+pub use published::Published;
+pub use rules::{Rule, rules};
+pub use shown::{Shown, shown, visible};
+pub use span::Span;

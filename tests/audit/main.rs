@@ -1,0 +1,16 @@
+//! The audit: what it makes of records, of zones and of images.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, reason = "a test reads its cases as they lie there")]
+
+mod bounds;
+mod check_host;
+mod commands;
+mod discovery;
+#[path = "../dns/mod.rs"]
+mod dns;
+mod held;
+mod over_dns;
+mod records;
+mod waypost;
+mod wrong;
+mod zone;

@@ -1,0 +1,15 @@
+//! Files, read as images.
+
+#![no_main]
+#![allow(dead_code, reason = "each target uses a part of what holds")]
+
+#[path = "../../audit/held.rs"]
+mod held;
+#[path = "../../audit/zone.rs"]
+mod zone;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    held::image(bytes);
+});
