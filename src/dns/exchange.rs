@@ -12,6 +12,7 @@ use hickory_net::tcp::TcpClientStream;
 use hickory_net::{DnsStreamHandle, NetError};
 use tokio::net::UdpSocket;
 
+use super::wire::Recursion;
 use super::{Failure, Question, wire};
 
 /// Asks `server` once. Each of the at most three attempts that this takes (UDP, TCP, without
@@ -19,7 +20,7 @@ use super::{Failure, Question, wire};
 pub(super) async fn ask(
     server: SocketAddr,
     question: &Question,
-    recursion: bool,
+    recursion: Recursion,
     timeout: Duration,
 ) -> Result<Message, Failure> {
     let message = attempt(server, question, (recursion, true), timeout).await?;
@@ -35,7 +36,7 @@ pub(super) async fn ask(
 async fn attempt(
     server: SocketAddr,
     question: &Question,
-    (recursion, edns): (bool, bool),
+    (recursion, edns): (Recursion, bool),
     timeout: Duration,
 ) -> Result<Message, Failure> {
     let request = wire::request(question, recursion, edns)?;

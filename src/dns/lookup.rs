@@ -20,6 +20,10 @@ pub trait Lookup: fmt::Debug + Send + Sync + 'static {
     /// follows them. Fails when the servers cannot be found out.
     fn ask_zone(&self, question: &Question) -> Asking<'_, ZoneReply>;
 
+    /// Asks the configured resolvers once more, and to pass on what does not validate (CD, RFC 4035
+    /// §3.2.2): what fails without and is answered so has bad signatures. Nothing is remembered.
+    fn ask_unchecked(&self, question: &Question) -> Asking<'_, Reply>;
+
     /// Forgets what was remembered of this name, of every kind, so that the next question goes
     /// out. (What the resolvers themselves remember is theirs.)
     fn forget(&self, name: &Name);

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::flight::Flights;
 use super::measures::{Measures, Way};
 use super::pace::Pace;
+use super::wire::Recursion;
 use super::{
     Answer, Asking, Config, Failure, Kind, Lookup, Name, Question, Reply, ZoneReply, exchange,
     system, wire, zone,
@@ -94,7 +95,7 @@ impl Lookup for Resolver {
         let (flight, is_joined) = self.replies.join(question, |landing| {
             let (inner, question) = (Arc::clone(&self.inner), question.clone());
             async move {
-                let result = inner.resolve(&question).await;
+                let result = inner.resolve(&question, Recursion::Checked).await;
                 if landing.land() {
                     inner.remember(question, &result);
                 }
@@ -118,6 +119,11 @@ impl Lookup for Resolver {
         Box::pin(flight)
     }
 
+    fn ask_unchecked(&self, question: &Question) -> Asking<'_, Reply> {
+        let question = question.clone();
+        Box::pin(async move { self.inner.resolve(&question, Recursion::Unchecked).await })
+    }
+
     fn forget(&self, name: &Name) {
         self.replies.forget(|question| question.name == *name);
         self.zones.forget(|question| question.name == *name);
@@ -136,7 +142,7 @@ impl Resolver {
         let mut result = Err(Failure::TimedOut);
         for _ in 0..inner.config.tries {
             inner.pause(server).await?;
-            result = inner.exchange(server, question, Way::Zone).await;
+            result = inner.exchange(server, question, Recursion::None).await;
             if !matches!(result, Err(Failure::TimedOut)) {
                 break;
             }
@@ -151,13 +157,14 @@ impl Resolver {
 
 impl Inner {
     /// Asks the resolvers, and follows CNAMEs where they do not.
-    async fn resolve(&self, question: &Question) -> Result<Reply, Failure> {
-        let mut reply = self.try_servers(question).await?;
+    async fn resolve(&self, question: &Question, recursion: Recursion) -> Result<Reply, Failure> {
+        let mut reply = self.try_servers(question, recursion).await?;
         let mut aliases = std::mem::take(&mut reply.aliases);
         let mut ttl = reply.ttl;
         while reply.answer == Answer::Elsewhere {
             let Some(last) = aliases.last() else { return Err(Failure::Malformed) };
-            let next = self.try_servers(&Question::new(last, question.kind)).await?;
+            let further = Question::new(last, question.kind);
+            let next = self.try_servers(&further, recursion).await?;
             for alias in &next.aliases {
                 if aliases.contains(alias) || *alias == question.name {
                     return Err(Failure::Endless);
@@ -174,12 +181,16 @@ impl Inner {
     }
 
     /// Tries one server after the other.
-    async fn try_servers(&self, question: &Question) -> Result<Reply, Failure> {
+    async fn try_servers(
+        &self,
+        question: &Question,
+        recursion: Recursion,
+    ) -> Result<Reply, Failure> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut told = None;
         for attempt in 0..self.config.tries {
             let index = (first + attempt) % self.servers.len();
-            match self.exchange(self.servers[index], question, Way::Resolver).await {
+            match self.exchange(self.servers[index], question, recursion).await {
                 Ok(reply) => {
                     if attempt > 0 {
                         self.preferred.store(index, Ordering::Relaxed);
@@ -198,13 +209,14 @@ impl Inner {
         &self,
         server: SocketAddr,
         question: &Question,
-        way: Way,
+        recursion: Recursion,
     ) -> Result<Reply, Failure> {
+        let way = if recursion == Recursion::None { Way::Zone } else { Way::Resolver };
         let timeout = self.config.timeout;
         let place = tokio::time::timeout(timeout, self.room.acquire()).await;
         let Ok(Ok(_place)) = place else { return Err(Failure::Busy) };
         let begun = self.clock.now();
-        let asked = exchange::ask(server, question, way == Way::Resolver, timeout).await;
+        let asked = exchange::ask(server, question, recursion, timeout).await;
         let result = asked.and_then(|message| {
             let reply = wire::reply(&message, question)?;
             // A zone's own server speaks with authority, or it is none.

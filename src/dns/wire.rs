@@ -8,10 +8,21 @@ use hickory_net::proto::serialize::binary::DecodeError;
 
 use super::{Answer, Caa, Data, Failure, Kind, Name, Question, Record, Reply, Soa};
 
+/// What a server is to do beyond what it knows itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recursion {
+    /// Nothing: it is a zone's own server.
+    None,
+    /// Ask others, and refuse what does not validate.
+    Checked,
+    /// Ask others, and pass on what does not validate.
+    Unchecked,
+}
+
 /// The request for a question.
 pub(super) fn request(
     question: &Question,
-    recursion: bool,
+    recursion: Recursion,
     edns: bool,
 ) -> Result<Message, Failure> {
     // A name of ours always fits, so this fails for nothing that we ask.
@@ -20,7 +31,8 @@ pub(super) fn request(
     name.set_fqdn(true);
     let mut message = Message::query();
     message.queries.push(Query::query(name, record_type(question.kind)));
-    message.metadata.recursion_desired = recursion;
+    message.metadata.recursion_desired = recursion != Recursion::None;
+    message.metadata.checking_disabled = recursion == Recursion::Unchecked;
     if edns {
         let mut extension = Edns::new();
         extension.set_max_payload(PAYLOAD);
@@ -206,8 +218,8 @@ fn record_type(kind: Kind) -> RecordType {
         Kind::Aaaa => RecordType::AAAA,
         Kind::Caa => RecordType::CAA,
         Kind::Cname => RecordType::CNAME,
-        // Read as bytes: without its DNSSEC feature hickory knows the number only.
-        Kind::Ds => RecordType::Unknown(43),
+        // Without its DNSSEC feature hickory knows the type, and reads its data as bytes.
+        Kind::Ds => RecordType::DS,
         Kind::Mx => RecordType::MX,
         Kind::Ns => RecordType::NS,
         Kind::Ptr => RecordType::PTR,

@@ -13,5 +13,5 @@ mod answer;
 mod records;
 mod server;
 
-pub use records::{Kind, Records, a, aaaa, caa, cname, mx, ns, ptr, spf, txt};
+pub use records::{Held, Kind, Records, a, aaaa, caa, cname, ds, mx, ns, ptr, spf, txt};
 pub use server::{Asked, DnsServer, Fault};

@@ -128,6 +128,12 @@ pub fn caa(flags: u8, tag: &str, value: &str) -> RData {
     RData::Unknown { code: RecordType::CAA, rdata: NULL::with(bytes) }
 }
 
+/// A delegation signer; of which key is nobody's business here.
+pub fn ds() -> RData {
+    let bytes = [&[0, 1, 13, 2][..], &[7; 32]].concat();
+    RData::Unknown { code: RecordType::DS, rdata: NULL::with(bytes) }
+}
+
 /// The record type that RFC 7208 discontinued.
 pub fn spf(text: &str) -> RData {
     let mut bytes = vec![text.len() as u8];

@@ -59,6 +59,8 @@ pub enum Fault {
     Lame,
     /// REFUSED.
     Refuse,
+    /// SERVFAIL, unless signatures are not to be checked: they are bogus.
+    Bogus,
     /// SERVFAIL.
     ServFail,
     /// SERVFAIL to questions of one kind, as servers give that do not know it.
@@ -211,8 +213,9 @@ impl Face {
                 Fault::NoEdns => Some(unread(&request)),
                 Fault::Lame => Some(referral(&request)),
                 Fault::Refuse => Some(bare(&request, ResponseCode::Refused)),
+                Fault::Bogus if request.metadata.checking_disabled => None,
                 Fault::ServFailFor(kind) if !asks_for(&request, kind) => None,
-                Fault::ServFail | Fault::ServFailFor(_) => {
+                Fault::ServFail | Fault::Bogus | Fault::ServFailFor(_) => {
                     Some(bare(&request, ResponseCode::ServFail))
                 }
                 Fault::Truncate if is_tcp => None,
