@@ -29,7 +29,8 @@
 //!
 //! What [`audit`] makes of a domain is a function of what DNS has answered so far: it returns a
 //! judgement, or the questions that have to be asked first. [`audit::Asker`] asks them, all of one
-//! round together, and begins again. So no judgement waits, each can be tried on a zone that is
+//! round together, and begins again. A whole domain is judged likewise: [`audit::domain::examine`]
+//! makes a report or says what it needs, [`audit::domain::Auditor`] asks. So no judgement waits, each can be tried on a zone that is
 //! a text in a test, and the same code reads a record before it is published.
 //!
 //! # The walk of one click

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::Published;
-use crate::dns::{self, Data, Failure, Kind, Name, Question, Reply};
+use crate::dns::{self, Caa, Data, Failure, Kind, Name, Question, Reply};
 
 /// What DNS answered to one question, as records are read here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +17,14 @@ pub enum Answer {
     Addresses(Vec<IpAddr>),
     /// Mail exchangers, the preferred first; at least one.
     Exchanges(Vec<Name>),
-    /// Names of an address; at least one.
+    /// Names, to [`Kind::Ptr`], [`Kind::Cname`] or [`Kind::Ns`]; at least one.
     Names(Vec<Name>),
     /// Texts; at least one.
     Texts(Vec<Published>),
+    /// Who may certify; at least one.
+    Properties(Vec<Caa>),
+    /// Records of a kind that is not read further are there.
+    Present,
     /// The name exists, without such a record.
     NoData,
     /// The name does not exist, and none below it (NXDOMAIN).
@@ -33,9 +37,9 @@ pub enum Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unanswered(pub Vec<Question>);
 
-/// Answers by question.
+/// Answers by question, and the CNAMEs that led to them.
 #[derive(Clone, Debug, Default)]
-pub struct Answers(HashMap<Question, Answer>);
+pub struct Answers(HashMap<Question, (Answer, Vec<Name>)>);
 
 /// What was asked for, or why it is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,9 +76,10 @@ impl Answer {
                 exchanges.sort_by_key(|(preference, _)| *preference);
                 Self::Exchanges(exchanges.into_iter().map(|(_, host)| host).collect())
             }
-            Kind::Ptr => Self::Names(data.filter_map(name).collect()),
+            Kind::Ptr | Kind::Cname | Kind::Ns => Self::Names(data.filter_map(name).collect()),
             Kind::Txt => Self::Texts(data.filter_map(text).collect()),
-            _ => Self::NoData,
+            Kind::Caa => Self::Properties(data.filter_map(property).collect()),
+            Kind::Ds | Kind::Soa | Kind::Spf => Self::Present,
         }
     }
 }
@@ -96,12 +101,39 @@ impl Answers {
 
     /// Takes an answer in; an answer to the same question is replaced.
     pub fn insert(&mut self, question: Question, answer: Answer) {
-        self.0.insert(question, answer);
+        self.insert_behind(question, answer, Vec::new());
+    }
+
+    /// Takes an answer in that was found behind CNAMEs: `aliases` are their targets, in order.
+    pub fn insert_behind(&mut self, question: Question, answer: Answer, aliases: Vec<Name>) {
+        self.0.insert(question, (answer, aliases));
+    }
+
+    /// The targets of the CNAMEs behind which an answer was found; none when the name itself
+    /// answered, or nothing has been answered yet.
+    pub fn aliases(&self, name: &str, kind: Kind) -> &[Name] {
+        let question = Name::parse(name).ok().map(|name| Question { name, kind });
+        let known = question.and_then(|question| self.0.get(&question));
+        known.map_or(&[], |(_, aliases)| aliases)
+    }
+
+    /// The questions whose answers are failures, in the order of names.
+    pub(super) fn failed(&self) -> Vec<(&Question, Failure)> {
+        let mut failed: Vec<_> = self
+            .0
+            .iter()
+            .filter_map(|(question, (answer, _))| match answer {
+                Answer::Failed(failure) => Some((question, *failure)),
+                _ => None,
+            })
+            .collect();
+        failed.sort_by_key(|(question, _)| (question.name.clone(), question.kind));
+        failed
     }
 
     /// The answer to a question, when there is one.
     pub fn of(&self, question: &Question) -> Option<&Answer> {
-        self.0.get(question)
+        self.0.get(question).map(|(answer, _)| answer)
     }
 
     /// How many questions have been answered.
@@ -146,6 +178,34 @@ impl Answers {
         })
     }
 
+    /// The target of a name's CNAME; several are an error that the caller tells.
+    pub(super) fn alias(&self, name: &str) -> Result<Found<'_, Name>, Unanswered> {
+        self.found(name, Kind::Cname, |answer| match answer {
+            Answer::Names(names) => Some(names),
+            _ => None,
+        })
+    }
+
+    pub(super) fn properties(&self, name: &str) -> Result<Found<'_, Caa>, Unanswered> {
+        self.found(name, Kind::Caa, |answer| match answer {
+            Answer::Properties(properties) => Some(properties),
+            _ => None,
+        })
+    }
+
+    /// Whether a name has records of a kind that is not read further; `None` when it is not known.
+    pub(super) fn has(&self, name: &str, kind: Kind) -> Result<Option<bool>, Unanswered> {
+        let Ok(name) = Name::parse(name) else { return Ok(Some(false)) };
+        let question = Question { name, kind };
+        let Some((answer, _)) = self.0.get(&question) else {
+            return Err(Unanswered(vec![question]));
+        };
+        Ok(match answer {
+            Answer::Failed(_) => None,
+            answer => Some(*answer == Answer::Present),
+        })
+    }
+
     /// Whether all of the questions have an answer; those that have none are needed.
     pub(super) fn need(
         &self,
@@ -165,7 +225,9 @@ impl Answers {
         // What cannot be asked does not exist.
         let Ok(name) = Name::parse(name) else { return Ok(Found::Nothing { exists: false }) };
         let question = Question { name, kind };
-        let Some(answer) = self.0.get(&question) else { return Err(Unanswered(vec![question])) };
+        let Some((answer, _)) = self.0.get(&question) else {
+            return Err(Unanswered(vec![question]));
+        };
         Ok(match answer {
             Answer::NoName => Found::Nothing { exists: false },
             Answer::Failed(failure) => Found::Failed(*failure),
@@ -194,7 +256,14 @@ fn exchange(data: Data) -> Option<(u16, Name)> {
 
 fn name(data: Data) -> Option<Name> {
     match data {
-        Data::Ptr(name) => Some(name),
+        Data::Ptr(name) | Data::Cname(name) | Data::Ns(name) => Some(name),
+        _ => None,
+    }
+}
+
+fn property(data: Data) -> Option<Caa> {
+    match data {
+        Data::Caa(property) => Some(property),
         _ => None,
     }
 }

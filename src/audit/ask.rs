@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::{Answer, Answers, Unanswered};
 use crate::clock::Clock;
-use crate::dns::{Failure, Lookup, Question};
+use crate::dns::{Failure, Lookup, Name, Question};
 
 /// Asks for judgements, within a time.
 #[derive(Clone, Copy, Debug)]
@@ -35,20 +35,21 @@ impl Asker<'_> {
                 Ok(judged) => return judged,
                 Err(Unanswered(questions)) => {
                     let asked = questions.into_iter().map(|question| self.ask(question, until));
-                    for (question, answer) in join_all(asked).await {
-                        answers.insert(question, answer);
+                    for (question, answer, aliases) in join_all(asked).await {
+                        answers.insert_behind(question, answer, aliases);
                     }
                 }
             }
         }
     }
 
-    async fn ask(&self, question: Question, until: Instant) -> (Question, Answer) {
+    async fn ask(&self, question: Question, until: Instant) -> (Question, Answer, Vec<Name>) {
         let left = until.saturating_duration_since(self.clock.now());
         let asking = self.lookup.ask(&question);
         let result = within(left, asking).await.unwrap_or(Err(Failure::TimedOut));
+        let aliases = result.as_ref().map(|reply| reply.aliases.clone()).unwrap_or_default();
         let answer = Answer::of(question.kind, result);
-        (question, answer)
+        (question, answer, aliases)
     }
 }
 

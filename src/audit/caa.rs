@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::piece::{Piece, is_blank};
-use super::rules::caa::T05;
+use super::rules::tracking::T05;
 use super::{Finding, Span, mailbox};
 
 /// What a record says.

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Rule, Span};
+use crate::dns::Kind;
 
 /// One thing that an audit found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub struct Finding {
     pub expected: String,
     /// The value to publish instead, where there is one. It passes the audit itself.
     pub record: Option<String>,
+    /// Where to publish it: name and type, when it is known.
+    pub place: Option<(String, Kind)>,
+    /// Who has to act, when it is somebody else than the rule says.
+    pub(super) by: Option<Who>,
 }
 
 /// How bad a finding is.
@@ -57,6 +62,8 @@ impl Finding {
             found: found.into(),
             expected: String::new(),
             record: None,
+            place: None,
+            by: None,
         }
     }
 
@@ -94,6 +101,28 @@ impl Finding {
         self
     }
 
+    #[must_use]
+    pub(super) fn publish_at(
+        self,
+        name: impl Into<String>,
+        kind: Kind,
+        record: impl Into<String>,
+    ) -> Self {
+        Self { place: Some((name.into(), kind)), ..self.publish(record) }
+    }
+
+    #[must_use]
+    pub(super) fn by(mut self, who: Who) -> Self {
+        self.by = Some(who);
+        self
+    }
+
+    /// Whether it stops what the platform does for the domain: its mail is refused or not
+    /// believed, or its links have no certificate. All else is advice.
+    pub fn gates(&self) -> bool {
+        self.is_error() && self.rule.gates()
+    }
+
     /// Whether it is an error, which decides the exit code of commands.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
@@ -102,7 +131,7 @@ impl Finding {
     /// Who has to act: nobody on a note, or while nothing is known.
     pub fn who(&self) -> Who {
         match self.severity {
-            Severity::Error | Severity::Weak => self.rule.who,
+            Severity::Error | Severity::Weak => self.by.unwrap_or(self.rule.who),
             Severity::Note | Severity::Unknown => Who::Nobody,
         }
     }
@@ -117,7 +146,10 @@ impl Finding {
             "why": self.rule.why,
             "source": self.rule.source,
             "who": self.who().to_string(),
+            "gates": self.gates(),
             "record": self.record,
+            "name": self.place.as_ref().map(|(name, _)| name),
+            "type": self.place.as_ref().map(|(_, kind)| kind.name()),
             "at": self.at.map(|span| json!({ "start": span.start, "end": span.end })),
         })
     }

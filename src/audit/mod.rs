@@ -12,8 +12,10 @@ mod answers;
 mod ask;
 pub mod bimi;
 pub mod caa;
+mod config;
 pub mod dkim;
 pub mod dmarc;
+pub mod domain;
 mod draft;
 mod finding;
 mod mailbox;
@@ -30,6 +32,7 @@ mod tags;
 
 pub use answers::{Answer, Answers, Unanswered};
 pub use ask::Asker;
+pub use config::{Config, Expect, Platform};
 pub use draft::{Draft, DraftKind, UnknownKind};
 pub use finding::{Finding, Severity, Who, status, worst_first};
 pub use published::Published;

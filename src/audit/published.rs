@@ -29,6 +29,11 @@ impl Published {
         }
     }
 
+    /// A record as a zone holds a text: in strings as long as they may be.
+    pub(super) fn of_text(text: &str) -> Self {
+        Self::of_strings(text.as_bytes().chunks(MAX_STRING))
+    }
+
     /// The strings, joined.
     pub fn text(&self) -> &str {
         &self.text

@@ -94,7 +94,7 @@ impl BulkArgs {
         let mut run = Run {
             mint,
             bad_rows: self.bad_rows,
-            progress: Progress::new(clock, size),
+            progress: Progress::new(clock, size, "link"),
             cores: thread::available_parallelism().map_or(1, NonZero::get),
             minted: 0,
             bad: 0,

@@ -97,6 +97,18 @@ impl<'a> Section<'a> {
         tables
     }
 
+    /// The table `[section.key]` with its line; empty when it is not there.
+    pub(super) fn table(&mut self, key: &'static str) -> (usize, BTreeMap<String, Written>) {
+        let Some(written) = self.left.remove(key) else { return (self.line, BTreeMap::new()) };
+        let line = written.line;
+        if let Value::Table(table) = written.value {
+            return (line, table);
+        }
+        let reason = format!("expected a section [{}.{key}]", self.name);
+        self.problems.push(self.problem(key, &written, reason));
+        (line, BTreeMap::new())
+    }
+
     /// Refuses a secret that was written into the file, and says where it belongs.
     pub(super) fn no_secret(&mut self, key: &'static str, instead: &str) {
         if let Some(written) = self.left.remove(key) {
@@ -138,6 +150,7 @@ impl<'a> Section<'a> {
             let near = suggest::nearest(&key, self.asked.iter().copied());
             let reason = match near {
                 Some(near) => format!("unknown key, did you mean {near}?"),
+                None if self.asked.is_empty() => "unknown key".to_owned(),
                 None => format!("unknown key; [{}] takes {}", self.name, self.asked.join(", ")),
             };
             self.problems.push(self.problem(&key, &written, reason));

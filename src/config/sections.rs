@@ -35,6 +35,7 @@ pub(super) fn read(
     links(settings, Section::new("links", document, base), &mut finished);
     events(settings, Section::new("events", document, base), &mut finished);
     domains(settings, Section::new("domains", document, base), &mut finished);
+    audit(settings, Section::new("audit", document, base), base, &mut finished);
     dns(settings, Section::new("dns", document, base), &mut finished);
     store(settings, Section::new("store", document, base), &mut finished);
     admin(settings, Section::new("admin", document, base), &mut finished);
@@ -226,6 +227,26 @@ fn domains(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fin
     section.finish(finished);
 }
 
+fn audit(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished: &mut Finished) {
+    let expect = &mut settings.audit.expect;
+    let (line, table) = section.table("expect");
+    let mut inner = Section::of("audit.expect", line, table, base);
+    inner.take("spf_include", &mut expect.spf_include, text);
+    inner.take("spf", &mut expect.spf, text);
+    inner.take("selector", &mut expect.selector, text);
+    inner.take("dkim", &mut expect.dkim, text);
+    inner.take("dmarc", &mut expect.dmarc, text);
+    inner.take("bimi_selector", &mut expect.bimi_selector, text);
+    inner.take("bimi", &mut expect.bimi, text);
+    inner.take("tracking", &mut expect.tracking, text);
+    inner.take("mail_from", &mut expect.mail_from, text);
+    inner.take("dkim_d", &mut expect.dkim_d, text);
+    inner.take("acme_account", &mut expect.acme_account, text);
+    inner.refuse(expect.problems());
+    inner.finish(finished);
+    section.finish(finished);
+}
+
 fn dns(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
     let dns = &mut settings.dns;
     section.take("servers", &mut dns.servers, |written, base| list(written, base, address));
@@ -333,9 +354,9 @@ fn under_data(written: &Written, _: &Path) -> Result<PathBuf, String> {
     path(written, Path::new(""))
 }
 
-const SECTIONS: [&str; 13] = [
-    "node", "edge", "tls", "journal", "kafka", "links", "events", "domains", "dns", "store",
-    "admin", "trace", "shutdown",
+const SECTIONS: [&str; 14] = [
+    "node", "edge", "tls", "journal", "kafka", "links", "events", "domains", "audit", "dns",
+    "store", "admin", "trace", "shutdown",
 ];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];

@@ -13,7 +13,7 @@ use super::sections;
 use crate::disk::{Access, Disk};
 use crate::journal::Keep;
 use crate::token::LinkForm;
-use crate::{admin, dns, domains, edge, event, journal, kafka, shipper, store, tls, token};
+use crate::{admin, audit, dns, domains, edge, event, journal, kafka, shipper, store, tls, token};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Settings {
     pub events: event::Config,
     /// The customers' hostnames.
     pub domains: domains::Config,
+    /// What domains are held to.
+    pub audit: audit::Config,
     /// How the DNS is asked.
     pub dns: dns::Config,
     /// What is kept.
@@ -114,6 +116,7 @@ impl Default for Settings {
             links: token::Config::default(),
             events: event::Config::default(),
             domains: domains::Config::default(),
+            audit: audit::Config::default(),
             dns: dns::Config::default(),
             store: store::Config::default(),
             admin: admin::Config::default(),
@@ -170,6 +173,15 @@ impl Settings {
             base: self.links.base.clone(),
             click_prefix: self.edge.minted_click_prefix().to_owned(),
             open_prefix: self.edge.minted_open_prefix().to_owned(),
+        }
+    }
+
+    /// What an audit has to know of the platform.
+    pub fn platform(&self) -> audit::Platform {
+        audit::Platform {
+            expect: self.audit.expect.clone(),
+            target: self.domains.target.as_ref().map(ToString::to_string).unwrap_or_default(),
+            authorities: self.domains.authorities.clone(),
         }
     }
 

@@ -8,9 +8,12 @@ mod commands;
 mod discovery;
 #[path = "../dns/mod.rs"]
 mod dns;
+mod domain;
+mod expected;
 mod held;
 mod over_dns;
 mod records;
+mod scene;
 mod waypost;
 mod wrong;
 mod zone;

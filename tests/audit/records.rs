@@ -15,6 +15,8 @@ fn every_rule_has_cases_that_break_it_and_nearest_misses() {
     for rule in rules() {
         let own: Vec<_> = cases.iter().filter(|(_, own)| own.id == rule.id).collect();
         match own.as_slice() {
+            // Of no record alone: its cases are those of whole domains.
+            [] if DOMAINS.contains(rule.id) => {}
             [] => faults.push(format!("{}: no cases", rule.id)),
             [(_, own)] => {
                 if own.triggers.is_empty() || own.misses.is_empty() {
@@ -243,3 +245,5 @@ fn cases() -> Vec<(String, Rule)> {
         })
         .collect()
 }
+
+const DOMAINS: &str = include_str!("domain.rs");

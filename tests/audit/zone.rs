@@ -88,7 +88,7 @@ impl Zone {
                 hosts.sort_by_key(|(preference, _)| *preference);
                 Answer::Exchanges(hosts.into_iter().map(|(_, host)| host).collect())
             }
-            Kind::Ptr => {
+            Kind::Ptr | Kind::Cname => {
                 Answer::Names(data.iter().map(|data| Name::parse(data).unwrap()).collect())
             }
             _ => Answer::Addresses(data.iter().map(|data| data.parse().unwrap()).collect()),

@@ -112,6 +112,37 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("domains.refusal_longest", "\"2h\"", "", "refusal_longest: 7200s"),
     ("domains.questions_per_domain", "7", "", "questions_per_domain: 7"),
     ("domains.questions_in_all", "70", "", "questions_in_all: 70"),
+    (
+        "audit.expect.spf_include",
+        "\"spf.p.example\"",
+        "spf = \"v=spf1 include:spf.p.example ~all\"\n",
+        "spf_include: \"spf.p.example\"",
+    ),
+    (
+        "audit.expect.spf",
+        "\"v=spf1 mx include:spf.aksend.net ~all\"",
+        "",
+        "spf: \"v=spf1 mx include:spf.aksend.net ~all\"",
+    ),
+    ("audit.expect.selector", "\"p1\"", "", "selector: \"p1\""),
+    ("audit.expect.dkim", KEY, "", "dkim: \"v=DKIM1; p=MIIB"),
+    ("audit.expect.dmarc", "\"v=DMARC1; p=none\"", "", "dmarc: \"v=DMARC1; p=none\""),
+    ("audit.expect.bimi_selector", "\"logo\"", "", "bimi_selector: \"logo\""),
+    (
+        "audit.expect.bimi",
+        "\"v=BIMI1; l=https://logos.example/a.svg\"",
+        "",
+        "l=https://logos.example/a.svg",
+    ),
+    ("audit.expect.tracking", "\"go.{sending_domain}\"", "", "tracking: \"go.{sending_domain}\""),
+    ("audit.expect.mail_from", "\"b.{sending_domain}\"", "", "mail_from: \"b.{sending_domain}\""),
+    ("audit.expect.dkim_d", "\"p.example\"", "", "dkim_d: \"p.example\""),
+    (
+        "audit.expect.acme_account",
+        "\"https://ca.example/acct/1\"",
+        "",
+        "acme_account: \"https://ca.example/acct/1\"",
+    ),
     ("dns.servers", "[\"192.0.2.53:53\"]", "", "servers: [192.0.2.53:53]"),
     ("dns.timeout", "\"1.25s\"", "", "timeout: 1.25s"),
     ("dns.tries", "4", "", "tries: 4"),
@@ -145,3 +176,6 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("shutdown.delay", "\"12s\"", "", "delay: 12s"),
     ("shutdown.grace", "\"11s\"", "", "grace: 11s"),
 ];
+
+/// A key that was made for this test.
+const KEY: &str = "\"v=DKIM1; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwNMQpQxz59zgkqZ+5XcriiES+qSgyDbPh9TEc7T3RsFpJ8hU9mWxTslbzM4vJbWVZN3/Utieo1JjvLfTTRCjsAthMvwa/x4Sn8VK5Rp76WfG4M9V8I9NjIKFlkxRKtr/RZv7mZWMWlaeB7VhIzqArtuI4Z/LwBQftpPm+otlOMcnLCjJSWm/zR0YHrDnkOChs6c/c4ExwU/FNNddytokbjB5aZaoxR5UQFapobmrqGbaN7E20Uf205gGey2RDNyILEYv/GZWA+2gPRW7M3tu+rE3xMFjZYYpakovDKFf+FAuEyw3sMQhxGi3l36PV1g6dFbXJx/GpZLFcUKVIejhswIDAQAB\"";

@@ -1,6 +1,16 @@
 //! Mistakes, and what is said of them.
 
 pub(crate) const MISTAKES: &[(&str, &[(&str, &str)])] = &[
+    ("[audit.expect]\ndmarc = \"v=DMARC1; mailto:a@example.com\"\n", &[("audit.expect.dmarc", "")]),
+    ("[audit.expect]\nspf = \"v=spf1 -all\"\n", &[("audit.expect.spf", "include:spf.aksend")]),
+    ("[audit.expect]\nspf = \"spf1 x\"\n", &[("audit.expect.spf", "v=spf1")]),
+    ("[audit.expect]\ndkim = \"v=DKIM1; p=\"\n", &[("audit.expect.dkim", "revoked")]),
+    ("[audit.expect]\nbimi = \"v=bimi1; l=\"\n", &[("audit.expect.bimi", "error")]),
+    ("[audit.expect]\nmail_from = \"a b\"\n", &[("audit.expect.mail_from", "name")]),
+    ("[audit.expect]\nselector = \"\"\n", &[("audit.expect.selector", "label")]),
+    ("[audit.expect]\nacme_account = \"7\"\n", &[("audit.expect.acme_account", "URL")]),
+    ("[audit.expect]\nspff = \"x\"\n", &[("audit.expect.spff", "did you mean spf?")]),
+    ("[audit]\nexpect = 3\n", &[("audit.expect", "section")]),
     ("[edge]\nhttp = 80\n", &[("edge.http", "expected")]),
     ("[edge]\nhttp = [\"80\"]\n", &[("edge.http", "expected")]),
     ("[edge]\nhttps = [\"localhost:443\"]\n", &[("edge.https", "expected")]),

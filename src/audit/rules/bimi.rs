@@ -25,9 +25,9 @@ rules! {
     B08: "DMARC is not in test mode",
         "RFC 9989 §4.7, draft-brand-indicators §7.1",
         "The draft does not know t=y; receivers may take it for a policy that does not enforce.";
-    B09: "the image is at most 32 kB",
+    B09: "the image can be fetched by https as image/svg+xml, and is at most 32 kB",
         "draft-brand-indicators §7.5, Google 10911027",
-        "Receivers stop reading at their limit.";
+        "Receivers that cannot fetch it show none, and they stop reading at their limit.";
     B10: "the image is well-formed XML in UTF-8, without a DOCTYPE or entities",
         "SVG Tiny PS",
         "Receivers refuse what a parser of theirs could be attacked with.";

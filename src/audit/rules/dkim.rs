@@ -4,6 +4,9 @@ rules! {
     K01: "exactly one TXT record stands at the selector's own name",
         "RFC 6376 §3.6.2.2",
         "Without a record no signature verifies; with several the result is undefined.";
+    K02: "a CNAME at the selector's name leads to the key",
+        "RFC 6376 §3.6.2",
+        "A verifier follows the CNAME, and finds no key where it leads nowhere.";
     K03: "the record is one list of tag=value, joined of its strings with nothing between",
         "RFC 6376 §3.2, §3.6.2.2",
         "What a panel or a careless paste added becomes part of a value, and signatures fail.";
@@ -37,6 +40,15 @@ rules! {
     K13: "the published key is the one that signs",
         "the platform's need",
         "Signatures made with another key do not verify.";
+    K14: "the key is the domain's own",
+        "the platform's need",
+        "A key that many domains share cannot be changed for one of them, and one that the platform does not know signs nothing.";
+    K15: "the key stands at its own name and nowhere else",
+        "RFC 6376 §3.6.2.1",
+        "Verifiers ask at the selector's name below _domainkey only; panels that add the domain once more put it elsewhere.";
+    K16: "no wildcard answers for selectors",
+        "RFC 6376 §3.6.2.1, RFC 4592",
+        "A wildcard answers for every selector that nobody set up, with what is no key.";
     K17: "no DomainKeys policy is left",
         "RFC 4870 §3.2 (Historic)",
         "DomainKeys is historic: the record neither helps nor harms, and says nothing about DKIM.";

@@ -5,9 +5,10 @@
 mod rule;
 
 pub(super) mod bimi;
-pub(super) mod caa;
 pub(super) mod dkim;
 pub(super) mod dmarc;
+pub(super) mod extras;
 pub(super) mod spf;
+pub(super) mod tracking;
 
 pub use rule::{Rule, rules};

@@ -10,6 +10,9 @@ rules! {
     S03: "nothing looks like an SPF record without being one",
         "RFC 7208 §4.5",
         "Receivers ignore it, so what it was meant to allow is not allowed.";
+    S04: "the platform's servers may send for the domain",
+        "the platform's need",
+        "Mail that the platform sends for a domain that does not let it gets no SPF pass, and is filtered or refused.";
     S05: "every term is of the grammar",
         "RFC 7208 §4.6, §12",
         "One fault anywhere, even after all, makes the whole record permerror at every receiver.";
@@ -55,15 +58,27 @@ rules! {
     S19: "macros are of the grammar, and c, r and t stand in explanation texts only",
         "RFC 7208 §7.1, §7.2",
         "A macro error is a syntax error, which makes the whole record permerror.";
+    S20: "no record of the type SPF is left",
+        "RFC 7208 §3.1",
+        "The type 99 was given up: nobody asks for it, and it can be removed.";
     S21: "the record and its neighbours fit a DNS answer",
         "RFC 7208 §3.3, §3.4",
         "Answers that do not fit a UDP packet need TCP, which some receivers and firewalls do not get through.";
     S22: "the record is visible ASCII and spaces",
         "RFC 7208 §3.1, §12",
         "Any other character is a syntax error, which makes the whole record permerror.";
+    S23: "nothing stands beside a CNAME",
+        "RFC 1034 §3.6.2, RFC 7208 §4.5",
+        "A name that is an alias has no records of its own; a resolver that returns both sees two SPF records.";
+    S24: "every server of the zone gives the same answer",
+        "RFC 1034 §4.2.2",
+        "Which answer a receiver gets is chance while they differ.";
     S25: "every term can have the effect that it was written for",
         "RFC 7208 §5.6, §6",
         "What has no effect misleads whoever reads the record, and costs lookups or length.";
+    S26: "the SPF record stands at a domain that aligns with the author's",
+        "RFC 9989 §4.4.2, §5.1.1",
+        "SPF is judged at the domain of the return path: the author domain's record is not asked for, and does not count for DMARC.";
     I01: "no Sender ID record is left",
         "RFC 4406 §3.1, RFC 6686 §6",
         "Sender ID is obsolete and no receiver needs it; the record can be removed, and never counts as a second SPF record.";

@@ -17,6 +17,7 @@ mod networks;
 mod outcome;
 mod pass;
 mod selection;
+mod senders;
 mod survey;
 mod term;
 
@@ -27,5 +28,6 @@ pub use judge::judge;
 pub use lexer::read;
 pub use outcome::{Outcome, Step, Verdict};
 pub use selection::{Selection, is_record, select};
+pub use senders::{Senders, senders};
 pub use survey::{Survey, Visited, survey};
 pub use term::{Directive, Mechanism, Prefixes, Qualifier, Record, Term, TermKind};

@@ -79,9 +79,9 @@ impl Image {
 }
 
 /// Parses a text, or tells why it is no XML.
-pub(super) fn parse(text: &str) -> Result<Document<'_>, Finding> {
+pub(super) fn parse(text: &str) -> Result<Document<'_>, Box<Finding>> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES, ..Default::default() };
-    Document::parse_with_options(text, options).map_err(|error| malformed(text, &error))
+    Document::parse_with_options(text, options).map_err(|error| Box::new(malformed(text, &error)))
 }
 
 fn malformed(text: &str, error: &Error) -> Finding {

@@ -21,7 +21,7 @@ pub fn judge(mut image: Image) -> (Image, Vec<Finding>) {
     let mut findings = std::mem::take(&mut image.findings);
     match image::parse(&text) {
         Ok(document) => whole(&document, &mut findings),
-        Err(finding) => findings.push(finding),
+        Err(finding) => findings.push(*finding),
     }
     if findings.len() > FINDINGS {
         findings.truncate(FINDINGS);

@@ -1,26 +1,33 @@
 //! The commands of `waypost audit`, and how they end.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use thiserror::Error;
 
+use super::domains::DomainsArgs;
 use super::record::RecordArgs;
 use super::source::SourceError;
 use super::spf_check::SpfCheckArgs;
 use super::svg::SvgArgs;
+use crate::audit::domain::SubjectError;
 use crate::audit::{Finding, Severity, UnknownKind};
+use crate::cli::place::PlaceError;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::dns::StartError;
 
-/// Judges records of mail authentication. Exit 0 without an error among the findings, 1 with one,
-/// 2 when nothing could be judged, 3 when DNS did not answer.
+/// Judges domains, or single records of mail authentication. Exit 0 without an error among the
+/// findings, 1 with one, 2 when something could not be judged, 3 when DNS did not answer.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(in crate::cli) struct AuditArgs {
+    #[command(flatten)]
+    domains: DomainsArgs,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -48,6 +55,23 @@ pub(in crate::cli) enum AuditError {
     /// The text or file could not be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A text names no domain, or no key.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// The configuration could not be read.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// A file could not be read or written.
+    #[error("{}: {source}", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The page could not be made.
+    #[error("the page could not be made: {0}")]
+    Page(askama::Error),
     /// The text is of no kind.
     #[error("{0}, with --kind")]
     Kind(#[from] UnknownKind),
@@ -62,9 +86,10 @@ impl AuditArgs {
     ) -> Result<u8, AuditError> {
         let mut out = io::stdout().lock();
         let code = match self.command {
-            Command::Record(record) => record.run(&mut out),
-            Command::Svg(svg) => svg.run(&**disk, &mut out),
-            Command::SpfCheck(check) => check.run(&**disk, clock, &mut out),
+            None => self.domains.run(disk, clock, &mut out),
+            Some(Command::Record(record)) => record.run(&mut out),
+            Some(Command::Svg(svg)) => svg.run(&**disk, &mut out),
+            Some(Command::SpfCheck(check)) => check.run(&**disk, clock, &mut out),
         }?;
         out.flush()?;
         Ok(code)

@@ -30,6 +30,11 @@ pub(super) fn write(out: &mut dyn Write, text: &str, findings: &[Finding]) -> io
 
 /// Writes how many findings there are of each severity.
 pub(super) fn write_counts(out: &mut dyn Write, findings: &[Finding]) -> io::Result<()> {
+    writeln!(out, "{}", counts(findings))
+}
+
+/// How many findings there are of each severity, in words.
+pub(super) fn counts(findings: &[Finding]) -> String {
     let count = |severity| findings.iter().filter(|own| own.severity == severity).count();
     let counts = [
         (count(Severity::Error), "error", "errors"),
@@ -42,8 +47,7 @@ pub(super) fn write_counts(out: &mut dyn Write, findings: &[Finding]) -> io::Res
         .filter(|(count, ..)| *count > 0)
         .map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }))
         .collect();
-    let told = if told.is_empty() { "clean".to_owned() } else { told.join(", ") };
-    writeln!(out, "{told}")
+    if told.is_empty() { "clean".to_owned() } else { told.join(", ") }
 }
 
 fn told(out: &mut dyn Write, name: &str, text: &str) -> io::Result<()> {

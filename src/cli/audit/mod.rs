@@ -1,8 +1,12 @@
 //! `waypost audit`: what a domain publishes about its mail, judged.
 
+mod bulk;
 mod command;
+mod domains;
 mod findings;
+mod page;
 mod record;
+mod sheet;
 mod source;
 mod spf_check;
 mod svg;

@@ -109,7 +109,7 @@ fn indent(depth: usize) -> String {
 }
 
 /// An address with or without its port.
-fn resolver(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn resolver(text: &str) -> Result<SocketAddr, String> {
     let with_port = text.parse::<SocketAddr>().ok();
     let alone = || text.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, PORT));
     with_port.or_else(alone).ok_or_else(|| {

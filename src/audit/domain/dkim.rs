@@ -1,0 +1,175 @@
+//! DKIM: the key at the selector, and what went before it.
+
+use super::evidence::Needs;
+use super::examine::View;
+use super::report::{Section, Topic};
+use super::subject::Depth;
+use crate::audit::answers::Found;
+use crate::audit::dkim::{self, KeyRecord, PublicKey, Signer};
+use crate::audit::rules::dkim as rules;
+use crate::audit::{Finding, Published, Severity, Unanswered};
+use crate::dns::Kind;
+
+/// The key record of the platform's selector, or of the domain's own.
+pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
+    let (selector, record) = expected(view);
+    let name = format!("{selector}._domainkey.{}", view.domain());
+    let selected = needs.take(dkim::select(&selector, view.domain(), view.answers()));
+    let wild = needs.take(wildcard(view));
+    let (key, mut findings) = selected?;
+    let is_missing = findings.iter().any(Finding::is_error);
+    let strayed = if key.is_none() && is_missing && view.is(Depth::Usual) {
+        needs.take(stray(view, &selector, &name))?
+    } else {
+        None
+    };
+    findings.extend(wild?);
+    dangling(view, &name, &mut findings);
+    findings.extend(strayed);
+    let mut section = Section::new(Topic::Dkim, &name, Kind::Txt);
+    section.says = "no key that can be used".to_owned();
+    if let Some(published) = &key {
+        let signer =
+            Signer { key: view.subject.key.as_ref().map(|own| &own.key), names_subdomains: false };
+        let (read, told) = dkim::judge(published, signer);
+        findings.extend(told);
+        findings.extend(owner(view, &read));
+        section.found.push(published.text().to_owned());
+        section.says = says(&read);
+    }
+    for finding in &mut findings {
+        if finding.is_error() && finding.record.is_none() {
+            finding.record = Some(record.clone());
+        }
+    }
+    section.expected = Some(record);
+    section.findings = findings;
+    Some(section)
+}
+
+/// The selector, and the record that is to stand there.
+fn expected(view: &View<'_>) -> (String, String) {
+    match &view.subject.key {
+        Some(own) => (own.selector.clone(), own.record.clone()),
+        None => (view.platform.expect.selector.clone(), view.filled(&view.platform.expect.dkim)),
+    }
+}
+
+fn says(read: &KeyRecord) -> String {
+    match (&read.key, read.is_usable) {
+        (Some(key), true) => format!("a usable key: {key:?}"),
+        (Some(key), false) => format!("a key that verifiers do not use: {key:?}"),
+        (None, _) if read.is_revoked => "a revoked key".to_owned(),
+        (None, _) => "no key that can be used".to_owned(),
+    }
+}
+
+/// Whose key it is.
+fn owner(view: &View<'_>, read: &KeyRecord) -> Option<Finding> {
+    // With a key of its own the domain is held to it by K13.
+    if view.subject.key.is_some() {
+        return None;
+    }
+    let (key, shared) = (read.key.as_ref()?, view.platform.expect.key()?);
+    if *key == shared {
+        let finding = Finding::note(&rules::K14, "the key that the platform's customers share");
+        return Some(finding.expected("a key of the domain's own, of 2048 bits"));
+    }
+    if is_damaged(key, &shared) {
+        let finding = Finding::error(&rules::K13, "a damaged copy of the platform's key");
+        return Some(finding.expected("the platform's key, character by character"));
+    }
+    let finding = Finding::weak(&rules::K14, "a key that is not the one that customers share");
+    Some(finding.expected(
+        "the shared key, or one that the platform signs with for this domain and is told of",
+    ))
+}
+
+/// Whether two keys are so alike that one is a slip of the other.
+fn is_damaged(key: &PublicKey, shared: &PublicKey) -> bool {
+    let (PublicKey::Rsa { modulus: one, .. }, PublicKey::Rsa { modulus: other, .. }) =
+        (key, shared)
+    else {
+        return false;
+    };
+    let same = one.iter().zip(other).filter(|(a, b)| a == b).count();
+    same * 2 > other.len()
+}
+
+/// A selector's name that is an alias of nothing.
+fn dangling(view: &View<'_>, name: &str, findings: &mut [Finding]) {
+    let Some(target) = view.answers().aliases(name, Kind::Txt).last() else { return };
+    let is_missing = |finding: &Finding| finding.rule == &rules::K01 && finding.is_error();
+    let Some(missing) = findings.iter_mut().find(|finding| is_missing(finding)) else { return };
+    let found = format!("a CNAME to {target}, where no TXT record is");
+    *missing = Finding::error(&rules::K02, found).expected("a CNAME to a key, or the key's record");
+}
+
+/// Whether a name that nobody set up has an answer.
+fn wildcard(view: &View<'_>) -> Result<Option<Finding>, Unanswered> {
+    if !view.is(Depth::Usual) {
+        return Ok(None);
+    }
+    let name = format!("{}._domainkey.{}", view.subject.nonce, view.domain());
+    let Found::Some(texts) = view.answers().texts(&name)? else { return Ok(None) };
+    let text = texts.first().map(Published::text).unwrap_or_default();
+    let found = format!("a wildcard answers for any selector: \"{text}\"");
+    Ok(Some(Finding::weak(&rules::K16, found).expected("no wildcard for TXT records")))
+}
+
+/// A key that stands where nobody asks for it.
+fn stray(view: &View<'_>, selector: &str, name: &str) -> Result<Option<Finding>, Unanswered> {
+    let domain = view.domain();
+    let places = [
+        format!("{name}.{domain}"),
+        format!("{selector}.{domain}"),
+        format!("{selector}.domainkey.{domain}"),
+        domain.to_owned(),
+    ];
+    for place in &places {
+        let Found::Some(texts) = view.answers().texts(place)? else { continue };
+        let is_key = |text: &&Published| text.text().contains("p=") && has_key(text.text());
+        if let Some(text) = texts.iter().find(is_key) {
+            let finding = Finding::weak(&rules::K15, format!("a key stands at {place}"));
+            return Ok(Some(finding.expected(format!("it at {name}")).publish_at(
+                name,
+                Kind::Txt,
+                text.text(),
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn has_key(text: &str) -> bool {
+    let read = dkim::read(text);
+    read.key.is_some() && read.is_usable
+}
+
+/// The policies of DomainKeys and ADSP, which are historic.
+pub(super) fn superseded(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
+    let name = format!("_domainkey.{}", view.domain());
+    let mut section = Section::new(Topic::DomainKeys, &name, Kind::Txt);
+    let keys = needs.take(view.answers().texts(&name));
+    let older = format!("_adsp.{name}");
+    if view.is(Depth::Usual)
+        && let Some(Found::Some(texts)) = needs.take(view.answers().texts(&older))
+    {
+        section.findings.extend(texts.iter().flat_map(|text| dkim::judge_adsp(text.text())));
+    }
+    if let Found::Some(texts) = keys? {
+        let policies = texts.iter().map(Published::text).filter(|text| dkim::is_domain_keys(text));
+        section.found = policies.map(str::to_owned).collect();
+        section.findings.extend(texts.iter().flat_map(|text| dkim::judge_domain_keys(text.text())));
+    }
+    section.says = if section.findings.is_empty() {
+        "nothing is left of it".to_owned()
+    } else {
+        "historic: it says nothing about DKIM and can be removed".to_owned()
+    };
+    section.findings.iter_mut().for_each(|finding| {
+        debug_assert_eq!(finding.severity, Severity::Note);
+        finding.record = None;
+    });
+    Some(section)
+}
