@@ -46,9 +46,9 @@ impl Publish for Cluster {
         client
             // All in-sync replicas, and no copies while the session lasts.
             .set("enable.idempotence", "true")
-            // One request in flight for each broker: a batch is never behind one that is refused,
-            // so order holds whatever is refused, and little is uncertain when a session ends.
-            .set("max.in.flight.requests.per.connection", "1")
+            // As many as keep order in an idempotent session: the next batch is compressed while the
+            // broker works on those before it.
+            .set("max.in.flight.requests.per.connection", "5")
             .set("acks", "all")
             .set("message.timeout.ms", "0")
             .set("compression.type", compression)
