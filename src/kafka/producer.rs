@@ -153,8 +153,7 @@ impl ProducerContext for Context {
             Ok(message) if message.offset() >= 0 => Ok(()),
             // librdkafka takes the success of a later batch as that of the ones before it. But a
             // broker that does not know the producer yet takes any first batch: the one before it
-            // may have been refused. Only a place in the log proves that a record is there. (With
-            // one request in flight no batch is before another; this stays true without it.)
+            // may have been refused. Only a place in the log proves that a record is there.
             Ok(_) => Err(Verdict::Retry(Reason::Unproven)),
             Err((error, _)) => Err(verdict(error)),
         };
