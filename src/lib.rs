@@ -9,7 +9,7 @@
 //! floor 4  edge        admin                doors: the public one, the operator's one
 //! floor 3                                   workers
 //! floor 2  tls         domains              holdings: certificates, hostnames
-//! floor 1  token  event  journal  dns  store     instruments: know only the ground
+//! floor 1  token  event  journal  dns  fetch  store     instruments: know only the ground
 //! floor 0  hostname  clock  disk  metrics  drain     ground: std and almost nothing else
 //! ```
 //!
@@ -20,7 +20,8 @@
 //! [`event`]; [`tls`] does not know who may ask for a certificate: a miss is returned, and the door
 //! tells [`domains`] of the visit; each part owns its validated `Config` and only [`config`] knows
 //! TOML; the outside world stands behind the traits [`clock::Clock`], [`disk::Disk`],
-//! [`dns::Lookup`] and [`store::Store`], whose cruel implementations live in the tests.
+//! [`dns::Lookup`], [`fetch::Resolve`] and [`store::Store`], whose cruel implementations live in
+//! the tests.
 //!
 //! # The walk of one click
 //!
@@ -64,6 +65,7 @@ pub mod domains;
 pub mod drain;
 pub mod edge;
 pub mod event;
+pub mod fetch;
 pub mod hostname;
 pub mod journal;
 pub mod metrics;
