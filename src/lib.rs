@@ -7,7 +7,7 @@
 //! ```text
 //! floor 5  main → cli → server → config     the roof: each knows those to its right, and all below
 //! floor 4  edge        admin                doors: the public one, the operator's one
-//! floor 3                                   workers
+//! floor 3  acme                             workers
 //! floor 2  tls         domains              holdings: certificates, hostnames
 //! floor 1  token  event  journal  dns  fetch  store     instruments: know only the ground
 //! floor 0  hostname  clock  disk  metrics  drain     ground: std and almost nothing else
@@ -55,6 +55,7 @@
 //! Traces are written by a thread of their own, so that nobody waits for standard error. A process
 //! that ends lets go of the store first, so that the next one has it while both still answer.
 
+pub mod acme;
 pub mod admin;
 pub mod cli;
 pub mod clock;

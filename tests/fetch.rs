@@ -119,89 +119,87 @@ async fn fetch(policy: Policy, book: &Arc<Book>, url: &str) -> Result<(u16, Byte
 const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const NEXT_DOOR: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
+/// How a server behaves, and the code of what is told then.
+const MANNERS: &[(&str, Manner, &str)] = &[
+    ("silent", |_| vec![Step::Hang], "timed_out"),
+    ("half a header", |_| vec![say("HTTP/1.1 200 OK\r\nx: "), Step::Hang], "timed_out"),
+    (
+        "half the content",
+        |_| vec![say("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"), Step::Hang],
+        "timed_out",
+    ),
+    (
+        "endless and slow",
+        |_| {
+            let head = say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+            vec![head, Step::Drip(b"1\r\nx\r\n", Duration::from_millis(100))]
+        },
+        "timed_out",
+    ),
+    (
+        "endless and fast",
+        |_| {
+            let head = say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+            vec![head, Step::Drip(b"8\r\nxxxxxxxx\r\n", Duration::ZERO)]
+        },
+        "too_large",
+    ),
+    (
+        "oversize",
+        |_| vec![say(&format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(10_001)))],
+        "too_large",
+    ),
+    ("compressed", |_| vec![say("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nxx")], "encoded"),
+    ("broken off", |_| vec![say("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx")], "broken"),
+    ("no HTTP", |_| vec![say("220 mail.example ESMTP\r\n")], "broken"),
+    (
+        "a long header",
+        |_| vec![say("HTTP/1.1 200 OK\r\nx: "), Step::Say(vec![b'x'; 1 << 20])],
+        "broken",
+    ),
+    (
+        "in a circle",
+        |at| {
+            vec![say(&format!(
+                "HTTP/1.1 302 Found\r\nlocation: http://{at}/\r\ncontent-length: 0\r\n\r\n"
+            ))]
+        },
+        "redirected",
+    ),
+    (
+        "to metadata",
+        |_| {
+            vec![say(
+                "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/x\r\ncontent-length: 0\r\n\r\n",
+            )]
+        },
+        "forbidden",
+    ),
+    (
+        "to a file",
+        |_| {
+            vec![say(
+                "HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n",
+            )]
+        },
+        "redirected",
+    ),
+    (
+        "with a password",
+        |at| {
+            vec![say(&format!(
+                "HTTP/1.1 302 Found\r\nlocation: http://a:b@{at}/\r\ncontent-length: 0\r\n\r\n"
+            ))]
+        },
+        "url",
+    ),
+    ("nowhere", |_| vec![say("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n")], "redirected"),
+];
+
 #[tokio::test]
 async fn every_ill_manner_ends_in_its_own_error_in_bounded_time() {
-    let cases: &[(&str, Manner, &str)] = &[
-        ("silent", |_| vec![Step::Hang], "timed_out"),
-        ("half a header", |_| vec![say("HTTP/1.1 200 OK\r\nx: "), Step::Hang], "timed_out"),
-        (
-            "half the content",
-            |_| vec![say("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"), Step::Hang],
-            "timed_out",
-        ),
-        (
-            "endless and slow",
-            |_| {
-                let head = say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
-                vec![head, Step::Drip(b"1\r\nx\r\n", Duration::from_millis(100))]
-            },
-            "timed_out",
-        ),
-        (
-            "endless and fast",
-            |_| {
-                let head = say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
-                vec![head, Step::Drip(b"8\r\nxxxxxxxx\r\n", Duration::ZERO)]
-            },
-            "too_large",
-        ),
-        (
-            "oversize",
-            |_| vec![say(&format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(10_001)))],
-            "too_large",
-        ),
-        (
-            "compressed",
-            |_| vec![say("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nxx")],
-            "encoded",
-        ),
-        ("broken off", |_| vec![say("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx")], "broken"),
-        ("no HTTP", |_| vec![say("220 mail.example ESMTP\r\n")], "broken"),
-        (
-            "a long header",
-            |_| vec![say("HTTP/1.1 200 OK\r\nx: "), Step::Say(vec![b'x'; 1 << 20])],
-            "broken",
-        ),
-        (
-            "in a circle",
-            |at| {
-                vec![say(&format!(
-                    "HTTP/1.1 302 Found\r\nlocation: http://{at}/\r\ncontent-length: 0\r\n\r\n"
-                ))]
-            },
-            "redirected",
-        ),
-        (
-            "to metadata",
-            |_| {
-                vec![say(
-                    "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/x\r\ncontent-length: 0\r\n\r\n",
-                )]
-            },
-            "forbidden",
-        ),
-        (
-            "to a file",
-            |_| {
-                vec![say(
-                    "HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n",
-                )]
-            },
-            "redirected",
-        ),
-        (
-            "with a password",
-            |at| {
-                vec![say(&format!(
-                    "HTTP/1.1 302 Found\r\nlocation: http://a:b@{at}/\r\ncontent-length: 0\r\n\r\n"
-                ))]
-            },
-            "url",
-        ),
-        ("nowhere", |_| vec![say("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n")], "redirected"),
-    ];
     let book = Book::of(&[]);
-    for (name, manner, code) in cases {
+    for (name, manner, code) in MANNERS {
         let (address, _) = server(HOME, *manner).await;
         let told = fetch(policy(), &book, &format!("http://{address}/")).await.unwrap_err();
         assert_eq!(told.code(), *code, "{name}: {told}");

@@ -28,6 +28,9 @@ fn one(key: &str, value: &str, companions: &str) -> String {
         let lines: Vec<_> = keys.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         return format!("[[tls.certificate]]\n{}\n", lines.join("\n"));
     }
+    if section == "acme.issuer" {
+        return format!("[[acme.issuer]]\n{name} = {value}\n{companions}");
+    }
     format!("[{section}]\n{name} = {value}\n{companions}")
 }
 
@@ -103,6 +106,31 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("dns.in_flight", "33", "", "in_flight: 33"),
     ("dns.server_rate", "21", "", "server_rate: 21"),
     ("dns.zone_port", "5353", "", "zone_port: 5353"),
+    ("acme.contact", "[\"mailto:a@b.example\"]", "", "contact: [\"mailto:a@b.example\"]"),
+    ("acme.self_probe", "\"require\"", "", "self_probe: Require"),
+    ("acme.http_port", "8080", "", "http_port: 8080"),
+    ("acme.orders", "5", "", "orders: 5"),
+    ("acme.issuer.name", "\"zero\"", "", "name: \"zero\""),
+    (
+        "acme.issuer.directory",
+        "\"https://ca.example/d\"",
+        "",
+        "directory: \"https://ca.example/d\"",
+    ),
+    ("acme.issuer.roots", "\"r.pem\"", "", "roots: Some(\"/etc/waypost/r.pem\")"),
+    ("acme.issuer.caa", "[\"CA.example\"]", "", "caa: [\"ca.example\"]"),
+    ("acme.issuer.profile", "\"short\"", "", "profile: Some(\"short\")"),
+    ("acme.issuer.eab_key_id", "\"k1\"", "eab_key_file = \"e\"\n", "eab_key_id: Some(\"k1\")"),
+    (
+        "acme.issuer.eab_key_file",
+        "\"e\"",
+        "eab_key_id = \"k1\"\n",
+        "eab_key_file: Some(\"/etc/waypost/e\")",
+    ),
+    ("acme.issuer.poll_first", "\"7ms\"", "", "poll_first: 7ms"),
+    ("acme.issuer.poll_longest", "\"7s\"", "", "poll_longest: 7s"),
+    ("acme.issuer.timeout", "\"33s\"", "", "timeout: 33s"),
+    ("acme.issuer.patience", "\"3m\"", "", "patience: 180s"),
     ("store.file", "\"s.redb\"", "", "file: \"/var/lib/waypost/s.redb\""),
     ("store.cache", "\"16MiB\"", "", "cache: 16777216"),
     ("store.timeout", "\"3s\"", "", "timeout: 3s"),
@@ -203,6 +231,20 @@ fn dev_has_settings_of_its_own() {
 /// Mistakes: a document, the keys that must be named, and a part of the reason for each.
 const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("[edge]\nhttp = 80\n", &[("edge.http", "expected")]),
+    ("[acme]\ncontact = [\"ops@example.com\"]\n", &[("acme.contact", "mailto:")]),
+    ("[acme]\nself_probe = \"yes\"\n", &[("acme.self_probe", "\"warn\"")]),
+    ("[acme]\nhttp_port = 0\n", &[("acme.http_port", "1 to 65535")]),
+    ("[acme]\norders = 0\n", &[("acme.orders", "1 to 1000")]),
+    ("[[acme.issuer]]\n[[acme.issuer]]\n", &[("acme.issuer", "two are called")]),
+    ("[[acme.issuer]]\nname = \"a b\"\n", &[("acme.issuer.name", "letters")]),
+    (
+        "[[acme.issuer]]\ndirectory = \"http://ca.example\"\n",
+        &[("acme.issuer.directory", "https://")],
+    ),
+    ("[[acme.issuer]]\neab_key_id = \"k\"\n", &[("acme.issuer.eab_key_file", "is missing")]),
+    ("[[acme.issuer]]\neab_key = \"k\"\n", &[("acme.issuer.eab_key", "eab_key_file")]),
+    ("[[acme.issuer]]\npoll_first = \"9s\"\n", &[("acme.issuer.poll_longest", "at least")]),
+    ("[[acme.issuer]]\npatience = \"2h\"\n", &[("acme.issuer.patience", "expected 1ms to 60m")]),
     ("[edge]\nhttp = [\"80\"]\n", &[("edge.http", "expected")]),
     ("[edge]\nhttps = [\"localhost:443\"]\n", &[("edge.https", "expected")]),
     ("[edge]\nhttps = []\nhttp = []\n", &[("edge.https", "")]),

@@ -1,0 +1,108 @@
+//! A node, its DNS and a real authority.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::ca::{Faults, Pebble, PebbleSetup};
+use crate::customers::{Customers, TARGET};
+use crate::dns::{DnsServer, a, cname};
+use crate::node::{Client, Node, Setup};
+
+/// A node that is certified by a real authority.
+pub(crate) struct House {
+    pub(crate) customers: Customers,
+    pub(crate) pebble: Pebble,
+    _held: Socket,
+}
+
+/// What a house is to be.
+pub(crate) struct Plan<'a> {
+    pub(crate) faults: Faults,
+    /// Further lines of `[[acme.issuer]]`.
+    pub(crate) issuer: &'a str,
+    /// Lines of `[acme]`.
+    pub(crate) acme: &'a str,
+    /// Lines of `[domains]`.
+    pub(crate) domains: &'a str,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Self {
+            faults: Faults::None,
+            issuer: "poll_first = \"4ms\"\npoll_longest = \"1s\"",
+            acme: "",
+            domains: "",
+        }
+    }
+}
+
+impl House {
+    pub(crate) fn new(plan: &Plan<'_>) -> Self {
+        let dns = zones();
+        let (held, port) = hold();
+        let setup = PebbleSetup {
+            dns: dns.resolver(),
+            http_port: port,
+            faults: plan.faults,
+            external: None,
+        };
+        let pebble = Pebble::start(&setup);
+        let acme = format!(
+            "[acme]\nhttp_port = {port}\n{}\n{}",
+            plan.acme,
+            pebble.issuer("pebble", plan.issuer)
+        );
+        let node = node(&dns, port, plan.domains, &acme);
+        Self { customers: Customers { dns, node }, pebble, _held: held }
+    }
+
+    /// Publishes the CNAME of a name.
+    pub(crate) fn publish(&self, name: &str) {
+        self.customers.dns.add(name, cname(TARGET));
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.customers.node
+    }
+
+    /// A client that trusts the authority.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(self.pebble.root())
+    }
+}
+
+/// The DNS: the target is this machine.
+pub(crate) fn zones() -> DnsServer {
+    let dns = DnsServer::start(2);
+    for zone in ["aksend.test", "example.test", "evil.test", "blocked.test"] {
+        dns.zone(zone, 3_600);
+    }
+    dns.add(TARGET, a([127, 0, 0, 1]));
+    dns
+}
+
+/// A node that asks `dns`, answers plain HTTP on `port` and has this section `[acme]`.
+pub(crate) fn node(dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Node {
+    let resolver = dns.resolver();
+    let more = format!(
+        "[dns]\nservers = [\"{resolver}\"]\ntimeout = \"2s\"\nzone_port = {}\n\
+         server_rate = 10000\n\n[domains]\nadmission = \"cname\"\ntarget = \"{TARGET}\"\n\
+         authorities = [\"ca.test\"]\nquestions_per_domain = 100000\nquestions_in_all = 100000\n\
+         names_per_domain = 100000\nnames_in_all = 100000\n{domains}\n\n{acme}",
+        dns.port()
+    );
+    let edge = format!("http = [\"127.0.0.1:{port}\"]");
+    Node::start(&Setup { more, edge, ..Setup::default() })
+}
+
+/// A port for plain HTTP that nobody else gets, known before the node is started.
+pub(crate) fn hold() -> (Socket, u16) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.set_reuse_port(true).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    (socket, port)
+}
