@@ -21,6 +21,8 @@ pub(super) struct Docket {
 pub(super) struct Entry {
     pub(super) name: Hostname,
     pub(super) progress: Progress,
+    /// Whether somebody wants it now, whatever came of it before.
+    pub(super) is_hasty: bool,
     lane: Lane,
     expected: Expected,
 }
@@ -36,6 +38,7 @@ impl Docket {
             None => Entry::new(name, Expected::Absent),
             Some(stored) => Entry {
                 progress: Progress::decode(&stored.content.bytes),
+                is_hasty: stored.content.state == State::Queued as u8,
                 lane: stored.content.due.map_or(Lane::Prompt, |due| due.lane),
                 ..Entry::new(name, Expected::Version(stored.version))
             },
@@ -124,7 +127,7 @@ impl Docket {
 impl Entry {
     fn new(name: &Hostname, expected: Expected) -> Self {
         let (progress, lane) = (Progress::default(), Lane::Prompt);
-        Self { name: name.clone(), progress, lane, expected }
+        Self { name: name.clone(), progress, is_hasty: true, lane, expected }
     }
 }
 

@@ -17,6 +17,9 @@ pub(super) struct Progress {
     /// Before this time, in microseconds since 1970, nothing is ordered.
     #[serde(default)]
     pub(super) not_before: u64,
+    /// Whether the authority itself asked for that: then nobody's haste overrules it.
+    #[serde(default)]
+    pub(super) is_told: bool,
 }
 
 /// An order that an authority knows.

@@ -96,7 +96,7 @@ impl Work {
         let mut entry = self.docket.open(name).await.map_err(node)?;
         let (now, not_before) =
             (self.clock.wall(), Timestamp::from_micros(entry.progress.not_before));
-        if now < not_before {
+        if now < not_before && (entry.progress.is_told || !entry.is_hasty) {
             let told = format!("the last order failed; the next is made at {not_before}");
             let failure = Failure::new(FailureKind::Limited, told);
             return Err(Failure { retry_after: Some(now.until(not_before)), ..failure });
@@ -259,7 +259,9 @@ impl Work {
             progress.placed = None;
         }
         progress.failures = progress.failures.saturating_add(1);
-        let wait = back_off(progress.failures).max(failure.retry_after.unwrap_or_default());
+        let (own, told) = (back_off(progress.failures), failure.retry_after.unwrap_or_default());
+        progress.is_told = told > own || failure.kind == FailureKind::Limited;
+        let wait = own.max(told);
         let due = now.plus(wait);
         progress.not_before = due.micros();
         if let Err(error) = self.docket.keep(entry, State::Waiting, due).await {

@@ -1,7 +1,7 @@
 //! What becomes of a domain while it is being certified: each transition one change with its
 //! event, and what was ordered kept beside it.
 
-use super::register::{prompt, wanted};
+use super::register::{ORDER_QUEUED, prompt, wanted};
 use super::{
     Attempt, Certified, Domain, Judged, Origin, Reason, Register, RegisterError, Sight, State,
 };
@@ -108,6 +108,7 @@ impl Register {
                 let lane = stored.content.due.map_or(Lane::Prompt, |due| due.lane);
                 let mut content = stored.content;
                 content.due = Some(Due { at: now, lane });
+                content.state = ORDER_QUEUED;
                 Change {
                     kind: Kind::Order,
                     name: stored.name,

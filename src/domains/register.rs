@@ -411,7 +411,7 @@ impl fmt::Debug for Register {
 }
 
 /// The state of an order that nobody has begun with.
-const ORDER_QUEUED: u8 = 1;
+pub(super) const ORDER_QUEUED: u8 = 1;
 /// Readings of a record that somebody else keeps changing.
 const TRIES: usize = 5;
 /// How long a look may take before another node may take the name.

@@ -2,12 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use serde_json::Value;
 use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
 
-use crate::ca::{Faults, Pebble, PebbleSetup};
-use crate::customers::{Customers, TARGET};
+use crate::ca::{CruelCa, Faults, Pebble, PebbleSetup};
+use crate::customers::{Customers, TARGET, eventually};
 use crate::dns::{DnsServer, a, cname};
-use crate::node::{Client, Node, Setup};
+use crate::node::{Client, Node, Protocol, Setup};
 
 /// A node that is certified by a real authority.
 pub(crate) struct House {
@@ -105,4 +107,57 @@ pub(crate) fn hold() -> (Socket, u16) {
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();
     (socket, port)
+}
+
+/// A node that is certified by authorities of the tests' own.
+pub(crate) struct CruelHouse {
+    pub(crate) customers: Customers,
+    pub(crate) authorities: Vec<CruelCa>,
+    _folder: TempDir,
+    _held: Socket,
+}
+
+impl CruelHouse {
+    /// With as many authorities, each called `ca0` and so on; `more` are further lines of each.
+    pub(crate) fn new(count: usize, more: &str) -> Self {
+        let (dns, folder, (held, port)) = (zones(), tempfile::tempdir().unwrap(), hold());
+        let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let authorities: Vec<_> = (0..count).map(|_| CruelCa::start(http)).collect();
+        let tables = authorities.iter().enumerate();
+        let tables = tables.map(|(at, ca)| ca.issuer(&format!("ca{at}"), folder.path(), more));
+        let acme = format!("[acme]\nself_probe = \"off\"\n{}", tables.collect::<String>());
+        let node = node(&dns, port, "", &acme);
+        Self { customers: Customers { dns, node }, authorities, _folder: folder, _held: held }
+    }
+
+    /// Publishes a name and visits it, which nobody answers yet.
+    pub(crate) fn visit(&self, name: &str) {
+        self.customers.dns.add(name, cname(TARGET));
+        self.customers.visit(name).unwrap_err();
+    }
+
+    /// Waits until the last order of a name came to this; what is told of the name then.
+    pub(crate) fn comes_to(&self, name: &str, outcome: &str) -> Value {
+        eventually(&format!("{name} comes to {outcome}"), || {
+            let shown = self.customers.has(name).then(|| self.customers.show(name))?;
+            let last = shown["orders"].as_array()?.last()?["outcome"].clone();
+            (last == outcome).then_some(shown)
+        })
+    }
+
+    /// Whether a certificate of this authority is served for a name.
+    pub(crate) fn is_served(&self, name: &str, authority: usize) -> bool {
+        let client = Client::new(self.authorities[authority].root());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let https = self.customers.node.https();
+        runtime.block_on(client.connect(https, name, Protocol::Http1)).is_ok()
+    }
+
+    /// Whether anything at all is served for a name: not even an alert tells a certificate.
+    pub(crate) fn serves_nothing(&self, name: &str) -> bool {
+        let told = self.customers.visit(name).unwrap_err().to_string();
+        told.contains("UnrecognisedName")
+            || told.contains("unrecognised")
+            || told.contains("AccessDenied")
+    }
 }

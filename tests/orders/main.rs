@@ -13,5 +13,6 @@ mod dns;
 #[path = "../node/mod.rs"]
 mod node;
 
+mod cruel;
 mod first;
 mod house;
