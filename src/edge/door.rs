@@ -1,8 +1,10 @@
 //! The door put together: what all reactors share, and what each has of its own.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,8 +35,9 @@ use crate::token::Keyring;
 pub type Challenges = Arc<dyn Fn(&Hostname, &str) -> Option<String> + Send + Sync>;
 
 /// Told of a visit to a name that nothing is held for. Called on the reactor's thread, so it must
-/// not block.
-pub type Visits = Arc<dyn Fn(&Hostname) + Send + Sync>;
+/// not block; what it returns ends when there is nothing more to wait for.
+pub type Visits =
+    Arc<dyn Fn(&Hostname) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync>;
 
 /// What the door uses and does not own.
 #[derive(Clone)]

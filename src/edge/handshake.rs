@@ -1,7 +1,9 @@
 //! From a fresh connection to an encrypted one with a name.
 
+use std::sync::Arc;
+
 use rustls::server::Acceptor;
-use rustls::{HandshakeKind, ProtocolVersion};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -56,11 +58,13 @@ async fn attempt(
     };
     let config = match reactor.door.holdings.certificates.find(&sni).await {
         Ok(config) => config,
-        Err(Miss::Unknown(name)) => {
-            (reactor.door.holdings.visits)(&name);
-            refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-            return Err(Handshake::UnknownName);
-        }
+        Err(Miss::Unknown(name)) => match obtained(reactor, &name).await {
+            Some(config) => config,
+            None => {
+                refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+                return Err(Handshake::UnknownName);
+            }
+        },
         Err(miss @ Miss::Authority(_)) => {
             tracing::error!(%miss, "a handshake has no certificate");
             refuse(&mut started.io, INTERNAL_ERROR).await;
@@ -79,6 +83,13 @@ async fn attempt(
         sni,
     };
     Ok((Box::new(stream), tls))
+}
+
+/// What there is for a name once whoever certifies has done what can be done.
+async fn obtained(reactor: &Reactor, name: &Hostname) -> Option<Arc<ServerConfig>> {
+    let holdings = &reactor.door.holdings;
+    (holdings.visits)(name)?.await;
+    holdings.certificates.find(name).await.ok()
 }
 
 /// Ends a handshake with a fatal alert, in the clear since nothing has been agreed on. (rustls

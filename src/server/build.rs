@@ -11,7 +11,6 @@ use super::node::World;
 use crate::admin;
 use crate::config::Settings;
 use crate::dns;
-use crate::drain::Drain;
 use crate::edge;
 use crate::event::{AddressForm, AddressKey, AddressKeyError, Encoder};
 use crate::hostname::Hostname;
@@ -137,14 +136,9 @@ impl Parts {
 
 impl Parts {
     /// What the public door uses.
-    pub(super) fn holdings(
-        &self,
-        world: &World,
-        hostnames: &Hostnames,
-        drain: &Drain,
-    ) -> edge::Holdings {
+    pub(super) fn holdings(&self, world: &World, hostnames: &Hostnames) -> edge::Holdings {
         let visited = hostnames.porter.clone();
-        let (certifier, tasks) = (hostnames.certifier.clone(), drain.clone());
+        let certifier = hostnames.certifier.clone();
         let challenges = certifier.as_ref().map(|certifier| certifier.challenges().clone());
         edge::Holdings {
             certificates: self.certificates.clone(),
@@ -153,10 +147,13 @@ impl Parts {
             clock: Arc::clone(&world.clock),
             challenges: Arc::new(move |host, token| challenges.as_ref()?.answer(host, token)),
             visits: Arc::new(move |name| match certifier.clone() {
-                None => visited.visit(name),
+                None => {
+                    visited.visit(name);
+                    None
+                }
                 Some(certifier) => {
                     let name = name.clone();
-                    tasks.spawn(async move { drop(certifier.visit(&name).await) });
+                    Some(Box::pin(async move { drop(certifier.visit(&name).await) }))
                 }
             }),
         }

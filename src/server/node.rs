@@ -140,7 +140,7 @@ impl Node {
         let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let (drain, grace) = (&node.drain, settings.shutdown.grace);
         let hostnames = Hostnames::start(settings, &world, &parts, &node.metrics, drain)?;
-        let holdings = parts.holdings(&world, &hostnames, drain);
+        let holdings = parts.holdings(&world, &hostnames);
         let within = settings.journal.answer_within;
         let door = Door::new(settings.edge.clone(), holdings, within, &node.metrics);
         door.watch(drain);

@@ -95,7 +95,8 @@ pub(crate) fn node(dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Nod
          names_per_domain = 100000\nnames_in_all = 100000\n{domains}\n\n{acme}",
         dns.port()
     );
-    let edge = format!("http = [\"127.0.0.1:{port}\"]");
+    // All visitors of a test come from one address.
+    let edge = format!("http = [\"127.0.0.1:{port}\"]\nexempt = [\"127.0.0.0/8\"]");
     Node::start(&Setup { more, edge, ..Setup::default() })
 }
 
