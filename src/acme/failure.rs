@@ -102,6 +102,17 @@ impl Failure {
         !matches!(self.kind, Challenge | ChallengeDns | Node | NotPointed | Unreachable)
     }
 
+    /// The same failure of a request that is about our account and no name yet: whatever the
+    /// authority objects to then, it is our account that it does not take.
+    pub(super) fn of_account(self) -> Self {
+        match self.kind {
+            FailureKind::Malformed | FailureKind::Challenge => {
+                Self { kind: FailureKind::Account, ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// Whether the authority wants to be asked later, so that nothing is known.
     pub(super) fn is_to_wait(&self) -> bool {
         matches!(self.kind, FailureKind::Limited | FailureKind::Unavailable)
@@ -125,7 +136,7 @@ impl Failure {
         match self.kind {
             FailureKind::Account => Reason::CaAccount,
             FailureKind::Budget => Reason::Budget,
-            FailureKind::Caa => Reason::CaaForbids,
+            FailureKind::Caa => Reason::CaCaa,
             FailureKind::ChallengeDns => Reason::ChallengeDns,
             FailureKind::Challenge => Reason::Challenge,
             FailureKind::Limited => Reason::CaLimits,

@@ -160,14 +160,8 @@ impl Issuer {
         let directory = self.config.directory.clone();
         let builder = Account::builder_with_http(self.transport());
         let made = heard.during(builder.create(&new, directory, external.as_ref())).await;
-        let (account, credentials) = made.map_err(|error| {
-            let failure = Failure::of(&error, heard.retry_after());
-            // Whatever the authority objects to, it is our account that it does not take.
-            match failure.kind {
-                FailureKind::Malformed => Failure { kind: FailureKind::Account, ..failure },
-                _ => failure,
-            }
-        })?;
+        let (account, credentials) =
+            made.map_err(|error| Failure::of(&error, heard.retry_after()).of_account())?;
         if let Some(nonce) = heard.take_nonce() {
             self.nonces.give(nonce, self.clock.now());
         }

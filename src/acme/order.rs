@@ -131,7 +131,10 @@ impl Driver<'_> {
             order = order.replaces(id);
         }
         let placed = insist!(self.account.new_order(&order));
-        let placed = placed.map_err(|error| self.failed(&error))?;
+        let placed = placed.map_err(|error| match &error {
+            error if is_of_type(error, "unauthorized") => self.failed(error).of_account(),
+            error => self.failed(error),
+        })?;
         let (issuer, url) = (self.issuer.config.name.clone(), placed.url().to_owned());
         entry.progress.placed = Some(Placed { issuer, url, key: None });
         self.keep(entry).await?;

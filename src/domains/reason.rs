@@ -16,6 +16,8 @@ pub enum Reason {
     Budget,
     /// The authority does not take our account.
     CaAccount,
+    /// CAA records forbid it, by what the authority sees.
+    CaCaa,
     /// The authority allows no more now.
     CaLimits,
     /// The authority does not certify this name.
@@ -79,11 +81,12 @@ pub enum Who {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Added,
         Self::Addresses,
         Self::Budget,
         Self::CaAccount,
+        Self::CaCaa,
         Self::CaLimits,
         Self::CaRejects,
         Self::CaUnavailable,
@@ -116,6 +119,7 @@ impl Reason {
             Self::Addresses => "addresses",
             Self::Budget => "budget",
             Self::CaAccount => "ca_account",
+            Self::CaCaa => "ca_caa",
             Self::CaLimits => "ca_limits",
             Self::CaRejects => "ca_rejects",
             Self::CaUnavailable => "ca_unavailable",
@@ -171,7 +175,7 @@ impl Reason {
     /// The state that an order comes to by it.
     pub(super) const fn state(self) -> State {
         match self {
-            Self::Budget | Self::CaaAtTarget | Self::CaaForbids => State::Blocked,
+            Self::Budget => State::Blocked,
             _ => State::Failing,
         }
     }
@@ -212,6 +216,10 @@ impl Reason {
                 "as many certificates have been ordered as our limits allow; the next is ordered when there is room"
             }
             Self::CaAccount => "the certification authority does not accept our account",
+            Self::CaCaa => {
+                "the domain's CAA records, as the certification authority sees them, do not let it \
+                 issue, so links cannot have HTTPS"
+            }
             Self::CaLimits => {
                 "the certification authority allows no more orders now; it is asked again when it said"
             }
@@ -262,7 +270,9 @@ impl Reason {
             | Self::NoName
             | Self::TooLong
             | Self::Wildcard => Some(format!("{name}. CNAME {target}.")),
-            Self::CaaForbids => authority.map(|ca| format!("{name}. CAA 0 issue \"{ca}\"")),
+            Self::CaCaa | Self::CaaForbids => {
+                authority.map(|ca| format!("{name}. CAA 0 issue \"{ca}\""))
+            }
             Self::CaaAtTarget => authority.map(|ca| format!("{target}. CAA 0 issue \"{ca}\"")),
             _ => None,
         }

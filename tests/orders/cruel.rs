@@ -48,7 +48,7 @@ const MANNERS: &[(Manner, &str, &str, &str)] = &[
     (Manner::OddTokens, "malformed", "ca_unavailable", "the token of the challenge is none"),
     (Manner::Rejects, "challenge", "challenge", "what was found was wrong (unauthorized)"),
     (Manner::UnknownAccount, "account", "ca_account", "who are you? (accountDoesNotExist)"),
-    (Manner::Caa, "caa", "caa_forbids", "prevents issuance (caa)"),
+    (Manner::Caa, "caa", "ca_caa", "prevents issuance (caa)"),
 ];
 
 #[test]

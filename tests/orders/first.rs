@@ -1,12 +1,10 @@
 //! The first certificate of a name, and what it costs.
 
-use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::ca::{Faults, Passed};
+use crate::ca::Faults;
 use crate::customers::eventually;
-use crate::house::{House, Plan};
+use crate::house::{House, Plan, orders};
 use crate::node::{Client, Protocol};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,40 +92,10 @@ async fn a_name_that_is_added_before_its_dns_exists_is_certified_without_a_visit
     assert_eq!(told, ["new", "pointed", "issuing", "active"]);
 }
 
-#[test]
-fn curl_sees_a_new_name_at_its_first_visit() {
-    let house = House::new(&Plan::default());
-    let name = "curl.example.test";
-    house.publish(name);
-    let https = house.node().https();
-    let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "10", "--cacert"])
-        .arg(house.pebble.root_file())
-        .args(["--connect-to", &format!("{name}:443:{https}")])
-        .args(["--write-out", "%{http_code} %{time_total}", "--output", "/dev/null"])
-        .arg(format!("https://{name}/"))
-        .output()
-        .expect("curl is needed");
-    let told = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(told.starts_with("200 "), "{told}{}", String::from_utf8_lossy(&output.stderr));
-    println!("curl: {told} s");
-}
-
 /// Shakes hands and asks for the page at `/`.
 async fn visit(house: &House, client: &Client, name: &str) {
     let https = house.node().https();
     let mut session = client.connect(https, name, Protocol::Http1).await.unwrap();
     let answer = session.get(name, "/").await.unwrap();
     assert_eq!(answer.status, 200);
-}
-
-/// How many orders were placed for each name.
-fn orders(passed: &[Passed]) -> BTreeMap<String, usize> {
-    let mut orders = BTreeMap::new();
-    for placed in passed.iter().filter(|p| p.path == "/order-plz" && p.status == 201) {
-        let order: serde_json::Value = serde_json::from_str(&placed.body).unwrap();
-        let name = order["identifiers"][0]["value"].as_str().unwrap();
-        *orders.entry(name.to_owned()).or_default() += 1;
-    }
-    orders
 }

@@ -1,12 +1,13 @@
 //! A node, its DNS and a real authority.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-use crate::ca::{CruelCa, Faults, Pebble, PebbleSetup};
+use crate::ca::{CruelCa, Faults, Passed, Pebble, PebbleSetup};
 use crate::customers::{Customers, TARGET, eventually};
 use crate::dns::{DnsServer, a, cname};
 use crate::node::{Client, Node, Protocol, Setup};
@@ -161,4 +162,15 @@ impl CruelHouse {
             || told.contains("unrecognised")
             || told.contains("AccessDenied")
     }
+}
+
+/// How many orders were placed for each name.
+pub(crate) fn orders(passed: &[Passed]) -> BTreeMap<String, usize> {
+    let mut orders = BTreeMap::new();
+    for placed in passed.iter().filter(|p| p.path == "/order-plz" && p.status == 201) {
+        let order: serde_json::Value = serde_json::from_str(&placed.body).unwrap();
+        let name = order["identifiers"][0]["value"].as_str().unwrap();
+        *orders.entry(name.to_owned()).or_default() += 1;
+    }
+    orders
 }

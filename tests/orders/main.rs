@@ -6,6 +6,8 @@
 
 #[path = "../ca/mod.rs"]
 mod ca;
+#[path = "../chromium/mod.rs"]
+mod chromium;
 #[path = "../customers/mod.rs"]
 mod customers;
 #[path = "../dns/mod.rs"]
@@ -13,6 +15,9 @@ mod dns;
 #[path = "../node/mod.rs"]
 mod node;
 
+mod browsers;
 mod cruel;
+mod failover;
 mod first;
 mod house;
+mod restart;
