@@ -13,7 +13,7 @@ use super::flights::{Boarding, Flights, Landing, Outcome};
 use super::issuer::{ExternalSecret, Issuer};
 use super::measures::Measures;
 use super::preflight::Preflight;
-use super::work::{Publish, Work};
+use super::work::Work;
 use super::{Config, IssuerConfig};
 use crate::clock::Clock;
 use crate::dns::Lookup;
@@ -23,6 +23,7 @@ use crate::fetch::Client;
 use crate::hostname::Hostname;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::tls::Certificates;
 
 /// Certifies names. Cloning shares it.
 #[derive(Clone)]
@@ -44,8 +45,8 @@ pub struct Parts {
     pub issuers: Vec<(IssuerConfig, Client, Option<ExternalSecret>)>,
     /// The way to our own port 80.
     pub own: Client,
-    /// Brings a certificate to where it is served from.
-    pub publish: Publish,
+    /// What is served.
+    pub certificates: Certificates,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
 }
@@ -82,7 +83,7 @@ impl Certifier {
             docket: Docket { store: parts.store },
             preflight,
             challenges,
-            publish: parts.publish,
+            certificates: parts.certificates,
             measures,
             clock: parts.clock,
         };
@@ -170,7 +171,9 @@ impl Desk {
         if wanted == 0 {
             return;
         }
-        for name in self.work.due(wanted).await {
+        let due = self.work.due(wanted).await;
+        let renewals = self.work.expiring(wanted.saturating_sub(due.len())).await;
+        for name in due.into_iter().chain(renewals) {
             // Somebody is at work on it.
             let Boarding::First(landing, _) = self.flights.board(&name) else { continue };
             let Ok(place) = Arc::clone(&self.background).try_acquire_owned() else { return };

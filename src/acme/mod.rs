@@ -15,6 +15,7 @@
 //! What an authority gives is served only when its chain holds, its key is ours, its one name is
 //! the one that was ordered and its time is now.
 
+mod backstop;
 mod certifier;
 mod challenges;
 mod config;
@@ -36,4 +37,3 @@ pub use challenges::Challenges;
 pub use config::{Config, IssuerConfig, SelfProbe};
 pub use failure::{Failure, FailureKind};
 pub use issuer::ExternalSecret;
-pub use work::{Delivery, Publish};

@@ -130,7 +130,17 @@ impl Driver<'_> {
         if let Some(id) = replaces.as_deref().and_then(|id| serde_json::from_str(id).ok()) {
             order = order.replaces(id);
         }
-        let placed = insist!(self.account.new_order(&order));
+        let placed = match insist!(self.account.new_order(&order)) {
+            // That it replaces another certificate is a courtesy, and no reason to go without.
+            Err(error) if replaces.is_some() && is_about_replacing(&error) => {
+                let mut order = NewOrder::new(&identifiers);
+                if let Some(profile) = &self.issuer.config.profile {
+                    order = order.profile(profile);
+                }
+                insist!(self.account.new_order(&order))
+            }
+            placed => placed,
+        };
         let placed = placed.map_err(|error| match &error {
             error if is_of_type(error, "unauthorized") => self.failed(error).of_account(),
             error => self.failed(error),
@@ -315,6 +325,14 @@ fn request(key: &PrivateKey, entry: &Entry) -> Result<Vec<u8>, rcgen::Error> {
     let mut parameters = CertificateParams::new(vec![entry.name.to_string()])?;
     parameters.distinguished_name = DistinguishedName::new();
     Ok(parameters.serialize_request(&pair)?.der().to_vec())
+}
+
+/// Whether an authority takes no order that names the certificate which it replaces.
+fn is_about_replacing(error: &Error) -> bool {
+    matches!(error, Error::Unsupported(_))
+        || ["alreadyReplaced", "malformed", "serverInternal"]
+            .iter()
+            .any(|kind| is_of_type(error, kind))
 }
 
 fn is_of_type(error: &Error, kind: &str) -> bool {

@@ -15,6 +15,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+use jiff::fmt::rfc2822::DateTimeParser;
 use thiserror::Error;
 
 use super::failure::bounded;
@@ -167,7 +168,7 @@ fn wait(value: &str, now: Timestamp) -> Option<Duration> {
     let wait = match value.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+            let date = DATES.parse_timestamp(value).ok()?;
             let micros = u64::try_from(date.as_microsecond()).unwrap_or_default();
             now.until(Timestamp::from_micros(micros))
         }
@@ -175,6 +176,8 @@ fn wait(value: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(LONGEST_WAIT))
 }
 
+/// A wrong weekday says nothing of the date.
+static DATES: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
 const REPLAY_NONCE: &str = "replay-nonce";
 /// An authority that asks for more is asked again after this: it may have made a mistake.
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);

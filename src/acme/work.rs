@@ -2,11 +2,10 @@
 //! brought to where it is served from.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backstop::backstop;
 use super::challenges::Challenges;
 use super::docket::{Docket, Entry};
 use super::failure::{Failure, FailureKind, Scope};
@@ -21,25 +20,8 @@ use super::verify::verify;
 use crate::clock::{Clock, Timestamp};
 use crate::domains::{Attempt, Certified, Permit, Refusal, Register, Who, registrable};
 use crate::hostname::Hostname;
-use crate::store::StoreError;
-
-/// A certificate that was verified.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The name that it is for.
-    pub name: Hostname,
-    /// The chain in PEM, leaf first.
-    pub chain: String,
-    /// The key in PEM.
-    pub key: zeroize::Zeroizing<String>,
-    /// What is told of it.
-    pub certified: Certified,
-}
-
-/// Brings a certificate to where it is served from, in one step.
-pub type Publish = Arc<
-    dyn Fn(Delivery) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>> + Send + Sync,
->;
+use crate::store::{Kind, Lane};
+use crate::tls::{Certificates, Record};
 
 /// What works on names.
 pub(super) struct Work {
@@ -48,7 +30,7 @@ pub(super) struct Work {
     pub(super) docket: Docket,
     pub(super) preflight: Preflight,
     pub(super) challenges: Challenges,
-    pub(super) publish: Publish,
+    pub(super) certificates: Certificates,
     pub(super) measures: Measures,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -70,6 +52,15 @@ impl Work {
             tracing::debug!(%error, "no order can be taken up now");
             Vec::new()
         })
+    }
+
+    /// Names whose certificates are due for renewal, at most `limit`. An order that fails is made
+    /// again by itself, so they are not due again soon.
+    pub(super) async fn expiring(&self, limit: usize) -> Vec<Hostname> {
+        let (store, now) = (&self.docket.store, self.clock.wall());
+        let claimed = store.claim(Kind::Certificate, Lane::Patient, now, RENEWAL, limit).await;
+        let claimed = claimed.unwrap_or_default();
+        claimed.iter().filter_map(|stored| Hostname::parse(&stored.name).ok()).collect()
     }
 
     /// Counts the orders that are kept.
@@ -101,6 +92,10 @@ impl Work {
             let failure = Failure::new(FailureKind::Limited, told);
             return Err(Failure { retry_after: Some(now.until(not_before)), ..failure });
         }
+        let held = self.certificates.kept(name).await.unwrap_or_default();
+        if let Some(record) = held.as_ref().filter(|record| now < record.schedule.renew_at) {
+            return self.succeeded(&mut entry, told(record), None).await;
+        }
         let permission = match self.preflight.look(name).await {
             Ok(permission) => permission,
             Err(failure) if failure.kind == FailureKind::NotPointed => {
@@ -118,14 +113,19 @@ impl Work {
         if let Err(failure) = probed {
             return self.failed(&mut entry, failure, None).await;
         }
-        self.ask_in_turn(&mut entry, &permission).await
+        self.ask_in_turn(&mut entry, &permission, held.as_ref()).await
     }
 
-    async fn ask_in_turn(&self, entry: &mut Entry, permission: &Permission) -> Outcome {
+    async fn ask_in_turn(
+        &self,
+        entry: &mut Entry,
+        permission: &Permission,
+        held: Option<&Record>,
+    ) -> Outcome {
         let mut last = None;
         for issuer in self.in_turn(entry) {
             let began = self.clock.wall();
-            let ordered = self.order(issuer, entry, permission).await;
+            let ordered = self.order(issuer, entry, (permission, held)).await;
             let took = began.until(self.clock.wall());
             let result = ordered.as_ref().map_or_else(|failure| failure.kind.code(), |_| ISSUED);
             self.measures.ordered(&issuer.config.name, result, took);
@@ -138,7 +138,7 @@ impl Work {
                 detail: String::new(),
             };
             let failure = match ordered {
-                Ok(certified) => return self.succeeded(entry, certified, attempt).await,
+                Ok(certified) => return self.succeeded(entry, certified, Some(attempt)).await,
                 Err(failure) => failure,
             };
             (attempt.who, attempt.detail) = (failure.reason().who(), failure.detail.clone());
@@ -172,7 +172,7 @@ impl Work {
         &self,
         issuer: &Issuer,
         entry: &mut Entry,
-        permission: &Permission,
+        (permission, held): (&Permission, Option<&Record>),
     ) -> Result<Certified, Failure> {
         let account = issuer.account().await?;
         permission.permits(&issuer.config, account.id())?;
@@ -188,7 +188,9 @@ impl Work {
             clock: &*self.clock,
             heard: Arc::clone(&heard),
             lease: self.lease(),
-            replaces: None,
+            replaces: held
+                .filter(|record| record.issuer == issuer.config.name)
+                .and_then(|record| record.ari.clone()),
         };
         self.measures.in_progress.inc();
         let driven = heard.during(driver.drive(entry));
@@ -221,9 +223,15 @@ impl Work {
             entry.progress.placed = None;
             Failure::new(FailureKind::Unusable, unfit)
         })?;
-        let delivery =
-            Delivery { name: entry.name.clone(), chain, key: key.0, certified: certified.clone() };
-        (self.publish)(delivery).await.map_err(node)?;
+        let unfit = |error| Failure::new(FailureKind::Unusable, error);
+        let name = &issuer.config.name;
+        let record = Record::of(chain.as_bytes(), key.0.as_bytes(), name).map_err(unfit)?;
+        let spread = spread(&record.serial);
+        let renew_at = backstop(record.not_before, record.not_after, spread);
+        // What comes half expired is not replaced again and again.
+        let soonest = self.clock.wall().plus(SOONEST);
+        let record = record.renewed_at(renew_at.max(soonest));
+        self.certificates.publish(&entry.name, &record).await.map_err(node)?;
         Ok(certified)
     }
 
@@ -232,10 +240,10 @@ impl Work {
         &self,
         entry: &mut Entry,
         certified: Certified,
-        attempt: Attempt,
+        attempt: Option<Attempt>,
     ) -> Outcome {
         tracing::info!(name = %entry.name, issuer = certified.issuer, until = %certified.not_after, "certified");
-        let told = self.register.certified(&entry.name, certified, Some(attempt)).await;
+        let told = self.register.certified(&entry.name, certified, attempt).await;
         if let Err(error) = told {
             tracing::warn!(name = %entry.name, %error, "that a certificate is held is not told");
         }
@@ -268,8 +276,7 @@ impl Work {
             tracing::warn!(name = %entry.name, %error, "a restart would not know of a failure");
         }
         let reason = failure.reason();
-        let told =
-            self.register.failing(&entry.name, (reason, &failure.detail), attempt, false).await;
+        let told = self.register.failing(&entry.name, (reason, &failure.detail), attempt).await;
         if let Err(error) = told {
             tracing::warn!(name = %entry.name, %error, "a failure is not told");
         }
@@ -321,6 +328,21 @@ impl fmt::Debug for Work {
     }
 }
 
+/// A number from 0 to 1 that is another one for each certificate, and always the same.
+fn spread(serial: &str) -> f64 {
+    f64::from(crc32c::crc32c(serial.as_bytes())) / f64::from(u32::MAX)
+}
+
+/// What is told of a certificate.
+fn told(record: &Record) -> Certified {
+    let (serial, issuer) = (record.serial.clone(), record.issuer.clone());
+    Certified { serial, not_after: record.not_after, issuer }
+}
+
+/// The shortest time between two certificates of a name.
+const SOONEST: Duration = Duration::from_secs(3_600);
+/// How long a renewal that was taken up is not due again.
+const RENEWAL: Duration = Duration::from_secs(12 * 3_600);
 const FIRST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// For looking, verifying and publishing.

@@ -71,18 +71,17 @@ impl Register {
         .await
     }
 
-    /// An order came to nothing. `is_held` says that an older certificate is still served: then
-    /// only the attempt is kept. `retry_at` is when the next order is made.
+    /// An order came to nothing. While an older certificate is valid only the attempt is kept.
     pub async fn failing(
         &self,
         name: &Hostname,
         (reason, detail): (Reason, &str),
         attempt: Option<Attempt>,
-        is_held: bool,
     ) -> Result<(), RegisterError> {
         let now = self.inner.clock.wall();
         self.change(name, |domain| {
             domain.remember(attempt.clone());
+            let is_held = domain.certificate.as_ref().is_some_and(|held| now < held.not_after);
             let is_ours = domain.state.is_admitted() && domain.state != State::Detached;
             if !is_held && (is_ours || domain.state == State::Blocked) {
                 let state = reason.state();

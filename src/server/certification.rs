@@ -54,20 +54,13 @@ pub(super) fn start(
     }
     let own = Client::new(own_port(), resolve);
     let own = own.map_err(|error| refused(&data, error.to_string()))?;
-    let certificates = parts.certificates.clone();
     let parts = acme::Parts {
         porter: porter.clone(),
         store,
         lookup,
         issuers,
         own,
-        publish: Arc::new(move |delivery| {
-            let certificates = certificates.clone();
-            Box::pin(async move {
-                certificates.hold(&delivery.name, &delivery.chain, &delivery.key).await;
-                Ok(())
-            })
-        }),
+        certificates: parts.certificates.clone(),
         clock: Arc::clone(&world.clock),
     };
     Ok(Some(Certifier::start(&settings.acme, parts, metrics, drain)))

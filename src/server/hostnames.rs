@@ -61,6 +61,7 @@ impl Hostnames {
         let (porter, poller) = Porter::start(register, metrics, drain);
         poller.start(drain);
         let kept: Arc<dyn Store> = Arc::new(store.clone());
+        parts.certificates.attach(Arc::clone(&kept));
         let witnesses = (&porter, kept, lookup);
         let certifier = certification::start(settings, world, parts, witnesses, metrics, drain)?;
         Ok(Self { porter, certifier, store, drain: own })

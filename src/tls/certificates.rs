@@ -12,15 +12,16 @@ use thiserror::Error;
 use super::authority::{Issued, ThrowawayAuthority};
 use super::files::Files;
 use super::protocol::Protocol;
+use super::record::Record;
+use super::shelf::Shelf;
 use super::tickets::Tickets;
-use super::verify::verify;
 use super::{AuthorityError, Config, FilesError};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::drain::Drain;
 use crate::hostname::Hostname;
 use crate::metrics::{Degraded, Metrics};
-use crate::store::SealedFile;
+use crate::store::{SealedFile, Store, StoreError};
 
 /// The certificates that we can serve. Cloning shares them.
 #[derive(Clone)]
@@ -31,7 +32,9 @@ pub struct Certificates {
 struct Held {
     files: Files,
     authority: Option<ThrowawayAuthority>,
-    /// Ready configurations of certificates that are not in files. Loads are coalesced: a
+    /// Certificates in the store.
+    shelf: Shelf,
+    /// Ready configurations of certificates that our own authority made. Loads are coalesced: a
     /// thousand visitors of a new name make one certificate.
     cache: Cache<Hostname, Issued>,
     clock: Arc<dyn Clock>,
@@ -90,11 +93,21 @@ impl Certificates {
             let help = "When the first certificate kept in files expires, in seconds since 1970";
             registry.register("certificate_earliest_not_after_seconds", help, earliest.clone());
         });
-        let cache = Cache::new(config.cache);
+        let (cache, shelf) = (Cache::new(config.cache), Shelf::new(config.cache));
         let reload = config.reload;
         let degraded = metrics.degraded.clone();
-        let held =
-            Held { files, authority, cache, clock, protocol, tickets, reload, earliest, degraded };
+        let held = Held {
+            files,
+            authority,
+            shelf,
+            cache,
+            clock,
+            protocol,
+            tickets,
+            reload,
+            earliest,
+            degraded,
+        };
         held.judge();
         Ok(Self { held: Arc::new(held) })
     }
@@ -140,28 +153,29 @@ impl Certificates {
         if let Some(config) = self.held.files.find(host) {
             return Ok(config);
         }
-        if let Some(issued) = self.held.cache.get(host).await
-            && self.held.authority.is_none()
-        {
-            return Ok(issued.config);
+        let held = &self.held;
+        if let Some(authority) = held.authority.as_ref().filter(|a| a.serves(host)) {
+            return held.issued(authority, host).await;
         }
-        let Some(authority) = self.held.authority.as_ref().filter(|a| a.serves(host)) else {
-            return Err(Miss::Unknown(host.clone()));
-        };
-        self.held.issued(authority, host).await
+        let kept = held.shelf.find(host, &held.protocol, held.clock.wall()).await;
+        kept.ok_or_else(|| Miss::Unknown(host.clone()))
     }
 
-    /// Serves a certificate for `host` from now on.
-    pub async fn hold(&self, host: &Hostname, chain: &str, key: &str) {
-        let now = self.held.clock.wall();
-        let hosts = [host.clone()];
-        let verified =
-            verify(chain.as_bytes(), key.as_bytes(), &hosts, now, &super::protocol::provider());
-        if let Ok(verified) = verified {
-            let renew_at = verified.not_after;
-            let config = self.held.protocol.serving(verified.key);
-            self.held.cache.insert(host.clone(), Issued { config, renew_at }).await;
-        }
+    /// Looks for certificates in `store` too, from now on.
+    pub fn attach(&self, store: Arc<dyn Store>) {
+        self.held.shelf.attach(store);
+    }
+
+    /// Keeps a certificate in the store and serves it for `host` from then on, in place of an
+    /// older one; one that may not be served changes nothing.
+    pub async fn publish(&self, host: &Hostname, record: &Record) -> Result<(), StoreError> {
+        let held = &self.held;
+        held.shelf.put(host, record, &held.protocol, held.clock.wall()).await
+    }
+
+    /// The certificate that is kept for `host` in the store.
+    pub async fn kept(&self, host: &Hostname) -> Result<Option<Record>, StoreError> {
+        self.held.shelf.kept(host).await
     }
 
     /// Whether a certificate for `host` is held, or issued on demand.

@@ -11,6 +11,8 @@ mod examine;
 mod files;
 mod names;
 mod protocol;
+mod record;
+mod shelf;
 mod single;
 #[cfg(test)]
 mod tests;
@@ -23,5 +25,6 @@ pub use config::{CertificateFiles, Config, Version};
 pub use examine::examine;
 pub use files::FilesError;
 pub use names::Names;
+pub use record::{Record, Schedule};
 pub use single::single;
 pub use verify::Unusable;

@@ -273,7 +273,11 @@ impl Inner {
         };
         let (status, challenge, chain) = ("pending", "pending", String::new());
         state.orders.insert(id, Order { name, status, challenge, token, chain });
-        located(201, &format!("{}/order/{id}", self.base), &self.shown(id, &state.orders[&id]))
+        let mut shown = self.shown(id, &state.orders[&id]);
+        if let Some(replaces) = signed.payload.get("replaces") {
+            shown["replaces"] = replaces.clone();
+        }
+        located(201, &format!("{}/order/{id}", self.base), &shown)
     }
 
     /// What is asked of an order that is there.

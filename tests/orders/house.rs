@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::ca::{CruelCa, Faults, Passed, Pebble, PebbleSetup};
 use crate::customers::{Customers, TARGET, eventually};
 use crate::dns::{DnsServer, a, cname};
-use crate::node::{Client, Node, Protocol, Setup};
+use crate::node::{Client, Node, Program, Protocol, Setup};
 
 /// A node that is certified by a real authority.
 pub(crate) struct House {
@@ -88,6 +88,10 @@ pub(crate) fn zones() -> DnsServer {
 
 /// A node that asks `dns`, answers plain HTTP on `port` and has this section `[acme]`.
 pub(crate) fn node(dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Node {
+    node_run_by(Program::Product, dns, port, domains, acme)
+}
+
+fn node_run_by(program: Program, dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Node {
     let resolver = dns.resolver();
     let more = format!(
         "[dns]\nservers = [\"{resolver}\"]\ntimeout = \"2s\"\nzone_port = {}\n\
@@ -98,7 +102,7 @@ pub(crate) fn node(dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Nod
     );
     // All visitors of a test come from one address.
     let edge = format!("http = [\"127.0.0.1:{port}\"]\nexempt = [\"127.0.0.0/8\"]");
-    Node::start(&Setup { more, edge, ..Setup::default() })
+    Node::start(&Setup { more, edge, program, ..Setup::default() })
 }
 
 /// A port for plain HTTP that nobody else gets, known before the node is started.
@@ -122,13 +126,18 @@ pub(crate) struct CruelHouse {
 impl CruelHouse {
     /// With as many authorities, each called `ca0` and so on; `more` are further lines of each.
     pub(crate) fn new(count: usize, more: &str) -> Self {
+        Self::run_by(Program::Product, count, more)
+    }
+
+    /// The same, run by another program.
+    pub(crate) fn run_by(program: Program, count: usize, more: &str) -> Self {
         let (dns, folder, (held, port)) = (zones(), tempfile::tempdir().unwrap(), hold());
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let authorities: Vec<_> = (0..count).map(|_| CruelCa::start(http)).collect();
         let tables = authorities.iter().enumerate();
         let tables = tables.map(|(at, ca)| ca.issuer(&format!("ca{at}"), folder.path(), more));
         let acme = format!("[acme]\nself_probe = \"off\"\n{}", tables.collect::<String>());
-        let node = node(&dns, port, "", &acme);
+        let node = node_run_by(program, &dns, port, "", &acme);
         Self { customers: Customers { dns, node }, authorities, _folder: folder, _held: held }
     }
 
@@ -168,7 +177,7 @@ impl CruelHouse {
 pub(crate) fn orders(passed: &[Passed]) -> BTreeMap<String, usize> {
     let mut orders = BTreeMap::new();
     for placed in passed.iter().filter(|p| p.path == "/order-plz" && p.status == 201) {
-        let order: serde_json::Value = serde_json::from_str(&placed.body).unwrap();
+        let order: Value = serde_json::from_str(&placed.body).unwrap();
         let name = order["identifiers"][0]["value"].as_str().unwrap();
         *orders.entry(name.to_owned()).or_default() += 1;
     }

@@ -20,4 +20,5 @@ mod cruel;
 mod failover;
 mod first;
 mod house;
+mod renewal;
 mod restart;

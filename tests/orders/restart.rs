@@ -1,12 +1,14 @@
 //! A node that is killed while it orders: it goes on with the order, or makes one more.
 
+use std::io::Write;
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::ca::Side;
 use crate::customers::eventually;
 use crate::house::{House, Plan, orders};
-use crate::node::Protocol;
+use crate::node::{Protocol, WAYPOST};
 
 /// Where the node is killed, and how many orders the authority may see in all: one more only where
 /// nothing of the first could be known, or it failed.
@@ -80,7 +82,6 @@ fn an_order_that_nobody_visits_for_goes_on_after_a_restart_by_itself() {
 
 /// Begins a handshake for a name and reads nothing of it.
 fn hello(house: &House, name: &str) -> TcpStream {
-    use std::io::Write;
     let stream = TcpStream::connect(house.node().https()).unwrap();
     let config = rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(
         rustls::crypto::aws_lc_rs::default_provider(),
@@ -95,4 +96,49 @@ fn hello(house: &House, name: &str) -> TcpStream {
     client.write_tls(&mut bytes).unwrap();
     (&stream).write_all(&bytes).unwrap();
     stream
+}
+
+#[test]
+fn what_was_certified_is_served_after_a_restart_and_from_an_export_without_an_order() {
+    let mut house = House::new(&Plan::default());
+    let names: Vec<_> = (0..5).map(|number| format!("n{number}.example.test")).collect();
+    let client = house.client();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let serves_all = |house: &House| {
+        for name in &names {
+            let connecting = client.connect(house.node().https(), name, Protocol::Http1);
+            runtime.block_on(connecting).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    };
+    names.iter().for_each(|name| house.publish(name));
+    serves_all(&house);
+    for name in &names {
+        house.customers.becomes(name, "certificate");
+    }
+    house.pebble.door().passed();
+    house.customers.node.kill();
+    house.customers.node.restart();
+    serves_all(&house);
+    assert_eq!(orders(&house.pebble.door().passed()).len(), 0, "after a restart");
+    house.customers.node.terminate();
+    let data = house.node().data();
+    let command = |what: &str, input: &[u8]| {
+        let mut child = Command::new(WAYPOST)
+            .args(["store", what, "--config"])
+            .arg(house.node().configuration())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{what}");
+        output.stdout
+    };
+    let exported = command("export", &[]);
+    std::fs::remove_file(data.join("store.redb")).unwrap();
+    command("import", &exported);
+    house.customers.node.restart();
+    serves_all(&house);
+    assert_eq!(orders(&house.pebble.door().passed()).len(), 0, "from an export");
 }
