@@ -43,6 +43,12 @@ pub struct IssuerConfig {
     pub timeout: Duration,
     /// How long an order may take in all.
     pub patience: Duration,
+    /// New orders in three hours.
+    pub orders: u32,
+    /// Certificates of one registrable domain in a week.
+    pub per_domain: u32,
+    /// Certificates of one name in a week.
+    pub per_name: u32,
 }
 
 /// What our own look at our port 80 decides.
@@ -82,6 +88,9 @@ impl Default for IssuerConfig {
             poll_longest: Duration::from_secs(5),
             timeout: Duration::from_secs(30),
             patience: Duration::from_secs(120),
+            orders: 300,
+            per_domain: 50,
+            per_name: 5,
         }
     }
 }
@@ -134,6 +143,13 @@ impl IssuerConfig {
         ] {
             if !(millisecond..=most).contains(&wait) {
                 problems.push((key, format!("expected 1ms to {}m", most.as_secs() / 60)));
+            }
+        }
+        for (key, count) in
+            [("orders", self.orders), ("per_domain", self.per_domain), ("per_name", self.per_name)]
+        {
+            if !(1..=10_000_000).contains(&count) {
+                problems.push((key, "expected 1 to 10000000".to_owned()));
             }
         }
         if self.poll_first > self.poll_longest {

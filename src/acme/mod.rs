@@ -15,6 +15,7 @@
 //! What an authority gives is served only when its chain holds, its key is ours, its one name is
 //! the one that was ordered and its time is now.
 
+mod allowance;
 mod backstop;
 mod certifier;
 mod challenges;

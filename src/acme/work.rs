@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::allowance::{Allowance, Purpose};
 use super::backstop::backstop;
 use super::challenges::Challenges;
 use super::docket::{Docket, Entry};
@@ -179,6 +180,15 @@ impl Work {
         if issuer.config.name == self.issuers[0].config.name {
             self.challenges.set_primary(account.key_thumbprint());
         }
+        let renewed = held.filter(|record| record.issuer == issuer.config.name);
+        let purpose = if renewed.is_some() { Purpose::Renewal } else { Purpose::First };
+        let name = entry.name.clone();
+        let store = &*self.docket.store;
+        let allowance = Allowance { store, issuer: &issuer.config, name: &name, purpose };
+        // An order that goes on was counted when it was placed.
+        if entry.progress.placed.is_none() {
+            allowance.order(self.clock.wall()).await?;
+        }
         let heard = Arc::<Heard>::default();
         let driver = Driver {
             issuer,
@@ -188,9 +198,7 @@ impl Work {
             clock: &*self.clock,
             heard: Arc::clone(&heard),
             lease: self.lease(),
-            replaces: held
-                .filter(|record| record.issuer == issuer.config.name)
-                .and_then(|record| record.ari.clone()),
+            replaces: renewed.and_then(|record| record.ari.clone()),
         };
         self.measures.in_progress.inc();
         let driven = heard.during(driver.drive(entry));
@@ -201,12 +209,31 @@ impl Work {
         }
         let patience = issuer.config.patience;
         let late = || Failure::new(FailureKind::TimedOut, format!("not done in {patience:?}"));
-        let issued = driven.unwrap_or_else(|_| Err(late()))?;
+        let driven = driven.unwrap_or_else(|_| Err(late()));
+        self.settle(&allowance, &driven).await;
+        let issued = driven?;
         tracing::debug!(name = %entry.name, requests = heard.requests(), "an order is done");
         self.measures.spent(&issuer.config.name, heard.requests());
         let certified = self.deliver(issuer, entry, issued).await?;
         issuer.praise().await;
         Ok(certified)
+    }
+
+    /// Counts what an order came to.
+    async fn settle(&self, allowance: &Allowance<'_>, driven: &Result<Issued, Failure>) {
+        let now = self.clock.wall();
+        let counted = match driven {
+            Ok(_) => allowance.issued(now).await,
+            Err(failure)
+                if matches!(failure.kind, FailureKind::Challenge | FailureKind::ChallengeDns) =>
+            {
+                allowance.failed(now).await
+            }
+            Err(_) => Ok(()),
+        };
+        if let Err(failure) = counted {
+            tracing::debug!(%failure, "an order is not counted");
+        }
     }
 
     /// Verifies what came, and has it served.

@@ -213,6 +213,9 @@ fn acme(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished
         own.take("poll_longest", &mut issuer.poll_longest, duration);
         own.take("timeout", &mut issuer.timeout, duration);
         own.take("patience", &mut issuer.patience, duration);
+        own.take("orders", &mut issuer.orders, small);
+        own.take("per_domain", &mut issuer.per_domain, small);
+        own.take("per_name", &mut issuer.per_name, small);
         own.no_secret("eab_key", "eab_key_file");
         own.refuse(issuer.problems());
         own.finish(finished);

@@ -2,7 +2,8 @@
 //! nobody is hammered.
 
 use crate::ca::{Leaf, Manner};
-use crate::customers::eventually;
+use crate::customers::{TARGET, eventually};
+use crate::dns::cname;
 use crate::house::CruelHouse;
 
 #[test]
@@ -142,3 +143,32 @@ fn an_authority_that_has_forgotten_everything_is_told_who_we_are_again() {
 
 /// Requests that an order makes at most that comes to nothing: nonces are tried again.
 const MOST: usize = 40;
+
+#[test]
+fn no_more_is_ordered_than_the_budgets_allow_and_a_restart_forgets_none_of_it() {
+    for (more, placed, words) in [
+        ("orders = 5", 4, "orders in three hours"),
+        ("per_domain = 2", 2, "certificates of its domain in a week"),
+    ] {
+        let mut house = CruelHouse::new(1, more);
+        let name = |number: usize| format!("n{number}.example.test");
+        for number in 0..placed {
+            house.customers.dns.add(&name(number), cname(TARGET));
+            eventually("it is served", || house.is_served(&name(number), 0).then_some(()));
+            house.customers.becomes(&name(number), "certificate");
+        }
+        for number in placed..placed + 2 {
+            house.authorities[0].asked();
+            house.visit(&name(number));
+            let shown = house.comes_to(&name(number), "budget");
+            let told = [&shown["state"], &shown["reason"], &shown["who"]];
+            assert_eq!(told, ["blocked", "budget", "platform"], "{shown:#}");
+            assert!(shown["orders"][0]["detail"].as_str().unwrap().contains(words), "{shown:#}");
+            let asked = house.authorities[0].asked();
+            assert!(asked.iter().all(|(_, path)| path != "/order"), "{asked:?}");
+            house.customers.node.kill();
+            house.customers.node.restart();
+        }
+        assert!(house.is_served(&name(0), 0));
+    }
+}

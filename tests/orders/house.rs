@@ -34,7 +34,7 @@ impl Default for Plan<'_> {
     fn default() -> Self {
         Self {
             faults: Faults::None,
-            issuer: "poll_first = \"4ms\"\npoll_longest = \"1s\"",
+            issuer: "poll_first = \"4ms\"\npoll_longest = \"1s\"\norders = 10000\nper_domain = 10000",
             acme: "",
             domains: "",
         }
