@@ -33,6 +33,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("edge.http", "admin.rs"),
     ("edge.operator", "door/answers.rs"),
     ("edge.handshake", "door/deadlines.rs"),
+    ("edge.order_wait", "orders/main.rs"),
+    ("edge.order_waiters", "orders/main.rs"),
     ("edge.header", "door/deadlines.rs"),
     ("edge.idle", "door/deadlines.rs"),
     ("edge.park", "door/lasting.rs"),

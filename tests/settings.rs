@@ -51,6 +51,8 @@ const KEYS: &[(&str, &str, &str, &str)] = &[
     ("edge.open_prefix", "[\"px\", \"o\"]", "", "open_prefix: [\"px\", \"o\"]"),
     ("edge.operator", "\"Example Mail\"", "", "operator: \"Example Mail\""),
     ("edge.handshake", "\"7s\"", "", "handshake: 7s"),
+    ("edge.order_wait", "\"26s\"", "", "order_wait: 26s"),
+    ("edge.order_waiters", "98", "", "order_waiters: 98"),
     ("edge.header", "\"8s\"", "", "header: 8s"),
     ("edge.idle", "\"77s\"", "", "idle: 77s"),
     ("edge.park", "\"1.5s\"", "", "park: 1.5s"),

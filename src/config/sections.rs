@@ -75,6 +75,8 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     section.take("open_prefix", &mut edge.open_prefix, texts);
     section.take("operator", &mut edge.operator, text);
     section.take("handshake", &mut edge.handshake, duration);
+    section.take("order_wait", &mut edge.order_wait, duration);
+    section.take("order_waiters", &mut edge.order_waiters, whole);
     section.take("header", &mut edge.header, duration);
     section.take("idle", &mut edge.idle, duration);
     section.take("park", &mut edge.park, duration);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::admission::{Admission, Newcomer};
 use super::answer::Answers;
@@ -64,6 +64,8 @@ pub struct Door {
     pub(super) core: Core,
     pub(super) admission: Admission,
     pub(super) rereading: Rereading,
+    /// Places for handshakes that wait for an order.
+    pub(super) waiting: Semaphore,
     measures: Measures,
     answer_within: Duration,
     plain: Answers,
@@ -111,6 +113,7 @@ impl Door {
         Arc::new(Self {
             core: Core::new(&config, holdings.keyring.clone()),
             admission: Admission::new(&config),
+            waiting: Semaphore::new(config.order_waiters),
             rereading: Rereading::new(holdings.keyring.clone()),
             config,
             holdings,

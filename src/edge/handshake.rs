@@ -7,8 +7,8 @@ use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::client::Tls;
 use super::door::Reactor;
@@ -16,19 +16,16 @@ use super::measures::{Deadline, Handshake};
 use crate::hostname::Hostname;
 use crate::tls::Miss;
 
-/// Shakes hands, in all of `Config::handshake`; how it ended is counted. A client that does not
-/// say a name that we serve never sees a certificate.
+/// Shakes hands, in `Config::handshake` and, when a certificate is ordered meanwhile,
+/// `Config::order_wait`; how it ended is counted. A client that does not say a name that we serve
+/// never sees a certificate.
 pub(super) async fn shake(
     reactor: &Reactor,
     tcp: TcpStream,
     opened: Instant,
 ) -> Option<(Box<TlsStream<TcpStream>>, Tls)> {
-    let deadline = opened + reactor.door.config.handshake;
     let shaken = tokio::select! {
-        result = timeout_at(deadline, attempt(reactor, tcp)) => result.unwrap_or_else(|_| {
-            reactor.tally.closed(Deadline::Handshake);
-            Err(Handshake::TimedOut)
-        }),
+        result = attempt(reactor, tcp, opened) => result,
         () = reactor.last_call() => Err(Handshake::TimedOut),
     };
     match shaken {
@@ -47,31 +44,24 @@ pub(super) async fn shake(
 async fn attempt(
     reactor: &Reactor,
     tcp: TcpStream,
+    opened: Instant,
 ) -> Result<(Box<TlsStream<TcpStream>>, Tls), Handshake> {
-    let started = LazyConfigAcceptor::new(Acceptor::default(), tcp).await;
-    let mut started = started.map_err(|_| Handshake::Failed)?;
-    let name = started.client_hello().server_name().map(Hostname::parse);
-    let Some(name) = name else { return Err(Handshake::NoName) };
-    let Ok(sni) = name else {
-        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-        return Err(Handshake::UnknownName);
+    let patience = reactor.door.config.handshake;
+    let late = |_| {
+        reactor.tally.closed(Deadline::Handshake);
+        Handshake::TimedOut
     };
-    let config = match reactor.door.holdings.certificates.find(&sni).await {
-        Ok(config) => config,
-        Err(Miss::Unknown(name)) => match obtained(reactor, &name).await {
-            Some(config) => config,
-            None => {
-                refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-                return Err(Handshake::UnknownName);
-            }
-        },
-        Err(miss @ Miss::Authority(_)) => {
-            tracing::error!(%miss, "a handshake has no certificate");
-            refuse(&mut started.io, INTERNAL_ERROR).await;
-            return Err(Handshake::NoCertificate);
+    let hello = timeout_at(opened + patience, hello(tcp)).await;
+    let (started, sni) = hello.map_err(late)??;
+    let (started, config, deadline) = match reactor.door.holdings.certificates.find(&sni).await {
+        Ok(config) => (started, config, opened + patience),
+        Err(miss) => {
+            let (started, config) = missed(reactor, started, miss).await?;
+            (started, config, Instant::now() + patience)
         }
     };
-    let stream = started.into_stream(config).await.map_err(|_| Handshake::Failed)?;
+    let stream = timeout_at(deadline, started.into_stream(config)).await;
+    let stream = stream.map_err(late)?.map_err(|_| Handshake::Failed)?;
     let connection = stream.get_ref().1;
     let tls = Tls {
         version: match connection.protocol_version() {
@@ -85,11 +75,50 @@ async fn attempt(
     Ok((Box::new(stream), tls))
 }
 
-/// What there is for a name once whoever certifies has done what can be done.
-async fn obtained(reactor: &Reactor, name: &Hostname) -> Option<Arc<ServerConfig>> {
-    let holdings = &reactor.door.holdings;
-    (holdings.visits)(name)?.await;
-    holdings.certificates.find(name).await.ok()
+/// Reads the hello, and the name in it.
+async fn hello(tcp: TcpStream) -> Result<(StartHandshake<TcpStream>, Hostname), Handshake> {
+    let started = LazyConfigAcceptor::new(Acceptor::default(), tcp).await;
+    let mut started = started.map_err(|_| Handshake::Failed)?;
+    let name = started.client_hello().server_name().map(Hostname::parse);
+    match name {
+        Some(Ok(sni)) => Ok((started, sni)),
+        Some(Err(_)) => {
+            refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+            Err(Handshake::UnknownName)
+        }
+        None => Err(Handshake::NoName),
+    }
+}
+
+/// Waits for what there is for a name once whoever certifies has done what can be done.
+async fn missed(
+    reactor: &Reactor,
+    mut started: StartHandshake<TcpStream>,
+    miss: Miss,
+) -> Result<(StartHandshake<TcpStream>, Arc<ServerConfig>), Handshake> {
+    let name = match miss {
+        Miss::Unknown(name) => name,
+        miss @ Miss::Authority(_) => {
+            tracing::error!(%miss, "a handshake has no certificate");
+            refuse(&mut started.io, INTERNAL_ERROR).await;
+            return Err(Handshake::NoCertificate);
+        }
+    };
+    // With all places taken nobody more waits, and the order goes on all the same.
+    let place = reactor.door.waiting.try_acquire();
+    let ordered = (reactor.door.holdings.visits)(&name);
+    if let (Some(ordered), Ok(_place)) = (ordered, place) {
+        let wait = reactor.door.config.order_wait;
+        if timeout_at(Instant::now() + wait, ordered).await.is_err() {
+            refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+            return Err(Handshake::NoCertificate);
+        }
+        if let Ok(config) = reactor.door.holdings.certificates.find(&name).await {
+            return Ok((started, config));
+        }
+    }
+    refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+    Err(Handshake::UnknownName)
 }
 
 /// Ends a handshake with a fatal alert, in the clear since nothing has been agreed on. (rustls

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -39,6 +40,8 @@ struct Inner {
     passed: Mutex<Vec<Passed>>,
     hold: Mutex<Option<Hold>>,
     released: Notify,
+    /// Whether what was held up is lost.
+    loses: AtomicBool,
 }
 
 /// A request that went through.
@@ -82,6 +85,7 @@ impl Door {
             passed: Mutex::default(),
             hold: Mutex::default(),
             released: Notify::new(),
+            loses: AtomicBool::new(false),
         });
         let stop = Arc::new(Notify::new());
         let (own, stopping) = (Arc::clone(&inner), Arc::clone(&stop));
@@ -122,6 +126,16 @@ impl Door {
 
     /// Lets go of what is held up.
     pub fn release(&self) {
+        self.end(false);
+    }
+
+    /// Loses what is held up.
+    pub fn lose(&self) {
+        self.end(true);
+    }
+
+    fn end(&self, loses: bool) {
+        self.inner.loses.store(loses, Ordering::SeqCst);
         *self.inner.hold.lock().unwrap() = None;
         self.inner.released.notify_waiters();
     }
@@ -160,7 +174,9 @@ impl Inner {
         let (method, path) = (parts.method.to_string(), parts.uri.path().to_owned());
         let body = body.collect().await.unwrap().to_bytes();
         let text = payload(&body);
-        self.stop_at(&path, Side::Before).await;
+        if self.stop_at(&path, Side::Before).await {
+            return Response::builder().status(502).body(Full::default()).unwrap();
+        }
         let is_delicate = path.starts_with("/order-plz") || path.starts_with("/authZ/");
         let turn = if is_delicate { Some(self.one_at_a_time.lock().await) } else { None };
         let answer = self.forward(Request::from_parts(parts, Full::new(body))).await;
@@ -176,18 +192,20 @@ impl Inner {
         answer
     }
 
-    async fn stop_at(&self, path: &str, side: Side) {
+    /// Holds up a request that is to be; says whether it is then lost.
+    async fn stop_at(&self, path: &str, side: Side) -> bool {
         let released = self.released.notified();
         {
             let hold = self.hold.lock().unwrap();
-            let Some(hold) = &*hold else { return };
+            let Some(hold) = &*hold else { return false };
             if hold.side != side || !path.starts_with(&hold.path) {
-                return;
+                return false;
             }
             // Whoever waits may have been told already.
             hold.told.try_send(()).unwrap_or_default();
         }
         released.await;
+        self.loses.load(Ordering::SeqCst)
     }
 
     async fn forward(&self, mut request: Request<Full<Bytes>>) -> Response<Full<Bytes>> {

@@ -28,6 +28,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) acme: &'a str,
     /// Lines of `[domains]`.
     pub(crate) domains: &'a str,
+    /// Lines of `[edge]`.
+    pub(crate) edge: &'a str,
 }
 
 impl Default for Plan<'_> {
@@ -37,6 +39,7 @@ impl Default for Plan<'_> {
             issuer: "poll_first = \"4ms\"\npoll_longest = \"1s\"\norders = 10000\nper_domain = 10000",
             acme: "",
             domains: "",
+            edge: "",
         }
     }
 }
@@ -57,7 +60,7 @@ impl House {
             plan.acme,
             pebble.issuer("pebble", plan.issuer)
         );
-        let node = node(&dns, port, plan.domains, &acme);
+        let node = node_run_by(Program::Product, &dns, (port, plan.edge), plan.domains, &acme);
         Self { customers: Customers { dns, node }, pebble, _held: held }
     }
 
@@ -88,10 +91,16 @@ pub(crate) fn zones() -> DnsServer {
 
 /// A node that asks `dns`, answers plain HTTP on `port` and has this section `[acme]`.
 pub(crate) fn node(dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Node {
-    node_run_by(Program::Product, dns, port, domains, acme)
+    node_run_by(Program::Product, dns, (port, ""), domains, acme)
 }
 
-fn node_run_by(program: Program, dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Node {
+fn node_run_by(
+    program: Program,
+    dns: &DnsServer,
+    (port, edge): (u16, &str),
+    domains: &str,
+    acme: &str,
+) -> Node {
     let resolver = dns.resolver();
     let more = format!(
         "[dns]\nservers = [\"{resolver}\"]\ntimeout = \"2s\"\nzone_port = {}\n\
@@ -101,7 +110,7 @@ fn node_run_by(program: Program, dns: &DnsServer, port: u16, domains: &str, acme
         dns.port()
     );
     // All visitors of a test come from one address.
-    let edge = format!("http = [\"127.0.0.1:{port}\"]\nexempt = [\"127.0.0.0/8\"]");
+    let edge = format!("http = [\"127.0.0.1:{port}\"]\nexempt = [\"127.0.0.0/8\"]\n{edge}");
     Node::start(&Setup { more, edge, program, ..Setup::default() })
 }
 
@@ -137,7 +146,7 @@ impl CruelHouse {
         let tables = authorities.iter().enumerate();
         let tables = tables.map(|(at, ca)| ca.issuer(&format!("ca{at}"), folder.path(), more));
         let acme = format!("[acme]\nself_probe = \"off\"\n{}", tables.collect::<String>());
-        let node = node_run_by(program, &dns, port, "", &acme);
+        let node = node_run_by(program, &dns, (port, ""), "", &acme);
         Self { customers: Customers { dns, node }, authorities, _folder: folder, _held: held }
     }
 

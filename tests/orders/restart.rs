@@ -41,7 +41,7 @@ fn a_node_that_is_killed_at_any_step_of_an_order_makes_at_most_one_more_and_leav
         assert!(told.is_ok(), "{path} {side:?} was never reached");
         house.customers.node.kill();
         drop(visitor);
-        house.pebble.door().release();
+        house.pebble.door().lose();
         house.customers.node.restart();
         let client = house.client();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -72,7 +72,7 @@ fn an_order_that_nobody_visits_for_goes_on_after_a_restart_by_itself() {
     house.customers.add(name);
     reached.recv_timeout(Duration::from_secs(20)).unwrap();
     house.customers.node.kill();
-    house.pebble.door().release();
+    house.pebble.door().lose();
     house.customers.node.restart();
     let (code, ..) = house.node().command(&["domain", "check", name]);
     assert_eq!(code, 0);
