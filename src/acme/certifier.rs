@@ -160,7 +160,7 @@ impl Desk {
     fn visited(&self, landing: Landing) {
         let own = self.clone();
         self.drain.spawn(async move {
-            let outcome = own.obtain(landing.name(), true).await;
+            let outcome = own.obtain(&landing, true).await;
             landing.land(outcome);
         });
     }
@@ -180,13 +180,14 @@ impl Desk {
             let own = self.clone();
             self.drain.spawn(async move {
                 let _place = place;
-                let outcome = own.obtain(landing.name(), false).await;
+                let outcome = own.obtain(&landing, false).await;
                 landing.land(outcome);
             });
         }
     }
 
-    async fn obtain(&self, name: &Hostname, is_waited_for: bool) -> Outcome {
+    async fn obtain(&self, landing: &Landing, is_waited_for: bool) -> Outcome {
+        let name = landing.name();
         let permit = match self.porter.admit(name).await {
             Ok(permit) => permit,
             Err(why) => {
@@ -200,7 +201,7 @@ impl Desk {
         let work = async {
             // Never closed.
             let _place = self.room.acquire().await.ok();
-            self.work.obtain(&permit).await
+            self.work.obtain(&permit, landing).await
         };
         tokio::select! {
             outcome = work => outcome,

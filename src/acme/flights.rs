@@ -31,6 +31,7 @@ pub(super) struct Landing {
     flights: Flights,
     name: Hostname,
     told: watch::Sender<Option<Outcome>>,
+    has_landed: bool,
 }
 
 /// A place from which the end is seen.
@@ -44,7 +45,8 @@ impl Flights {
             Entry::Vacant(entry) => {
                 let (told, seen) = watch::channel(None);
                 entry.insert(seen.clone());
-                let landing = Landing { flights: self.clone(), name: name.clone(), told };
+                let landing =
+                    Landing { flights: self.clone(), name: name.clone(), told, has_landed: false };
                 Boarding::First(landing, Seat(seen))
             }
         }
@@ -62,8 +64,14 @@ impl Landing {
         &self.name
     }
 
+    /// Tells whoever waits how it ends, while there is still something to do.
+    pub(super) fn tell(&self, outcome: Outcome) {
+        self.told.send_replace(Some(outcome));
+    }
+
     /// Tells everybody how it ended.
-    pub(super) fn land(self, outcome: Outcome) {
+    pub(super) fn land(mut self, outcome: Outcome) {
+        self.has_landed = true;
         // Those who come from now on find it done, and not in progress.
         self.flights.names.remove(&self.name);
         self.told.send_replace(Some(outcome));
@@ -72,7 +80,8 @@ impl Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        if self.told.borrow().is_none() {
+        // After a landing somebody else may be at work on it.
+        if !self.has_landed {
             self.flights.names.remove(&self.name);
         }
     }

@@ -10,7 +10,7 @@ use super::backstop::backstop;
 use super::challenges::Challenges;
 use super::docket::{Docket, Entry};
 use super::failure::{Failure, FailureKind, Scope};
-use super::flights::Outcome;
+use super::flights::{Landing, Outcome};
 use super::issuer::{Issuer, node};
 use super::measures::{ISSUED, Measures};
 use super::order::{Driver, Issued};
@@ -23,6 +23,14 @@ use crate::domains::{Attempt, Certified, Permit, Refusal, Register, Who, registr
 use crate::hostname::Hostname;
 use crate::store::{Kind, Lane};
 use crate::tls::{Certificates, Record};
+
+/// Why a name is worked on, and for whom.
+struct Errand<'a> {
+    permission: &'a Permission,
+    /// The certificate that is held.
+    held: Option<&'a Record>,
+    landing: &'a Landing,
+}
 
 /// What works on names.
 pub(super) struct Work {
@@ -82,7 +90,7 @@ impl Work {
     }
 
     /// Obtains a certificate for a name that was let in, and has it served.
-    pub(super) async fn obtain(&self, permit: &Permit) -> Outcome {
+    pub(super) async fn obtain(&self, permit: &Permit, landing: &Landing) -> Outcome {
         let name = permit.name();
         let _ordered = self.challenges.ordering(name);
         let mut entry = self.docket.open(name).await.map_err(node)?;
@@ -114,19 +122,15 @@ impl Work {
         if let Err(failure) = probed {
             return self.failed(&mut entry, failure, None).await;
         }
-        self.ask_in_turn(&mut entry, &permission, held.as_ref()).await
+        let errand = Errand { permission: &permission, held: held.as_ref(), landing };
+        self.ask_in_turn(&mut entry, &errand).await
     }
 
-    async fn ask_in_turn(
-        &self,
-        entry: &mut Entry,
-        permission: &Permission,
-        held: Option<&Record>,
-    ) -> Outcome {
+    async fn ask_in_turn(&self, entry: &mut Entry, errand: &Errand<'_>) -> Outcome {
         let mut last = None;
         for issuer in self.in_turn(entry) {
             let began = self.clock.wall();
-            let ordered = self.order(issuer, entry, (permission, held)).await;
+            let ordered = self.order(issuer, entry, errand).await;
             let took = began.until(self.clock.wall());
             let result = ordered.as_ref().map_or_else(|failure| failure.kind.code(), |_| ISSUED);
             self.measures.ordered(&issuer.config.name, result, took);
@@ -173,14 +177,14 @@ impl Work {
         &self,
         issuer: &Issuer,
         entry: &mut Entry,
-        (permission, held): (&Permission, Option<&Record>),
+        errand: &Errand<'_>,
     ) -> Result<Certified, Failure> {
         let account = issuer.account().await?;
-        permission.permits(&issuer.config, account.id())?;
+        errand.permission.permits(&issuer.config, account.id())?;
         if issuer.config.name == self.issuers[0].config.name {
             self.challenges.set_primary(account.key_thumbprint());
         }
-        let renewed = held.filter(|record| record.issuer == issuer.config.name);
+        let renewed = errand.held.filter(|record| record.issuer == issuer.config.name);
         let purpose = if renewed.is_some() { Purpose::Renewal } else { Purpose::First };
         let name = entry.name.clone();
         let store = &*self.docket.store;
@@ -210,25 +214,27 @@ impl Work {
         let patience = issuer.config.patience;
         let late = || Failure::new(FailureKind::TimedOut, format!("not done in {patience:?}"));
         let driven = driven.unwrap_or_else(|_| Err(late()));
-        self.settle(&allowance, &driven).await;
-        let issued = driven?;
+        let issued = match driven {
+            Ok(issued) => issued,
+            Err(failure) => {
+                self.settle(&allowance, Err(failure.kind)).await;
+                return Err(failure);
+            }
+        };
         tracing::debug!(name = %entry.name, requests = heard.requests(), "an order is done");
         self.measures.spent(&issuer.config.name, heard.requests());
-        let certified = self.deliver(issuer, entry, issued).await?;
+        let settled = self.settle(&allowance, Ok(()));
+        let (certified, ()) = tokio::join!(self.deliver(issuer, entry, issued, errand), settled);
         issuer.praise().await;
-        Ok(certified)
+        certified
     }
 
     /// Counts what an order came to.
-    async fn settle(&self, allowance: &Allowance<'_>, driven: &Result<Issued, Failure>) {
+    async fn settle(&self, allowance: &Allowance<'_>, driven: Result<(), FailureKind>) {
         let now = self.clock.wall();
         let counted = match driven {
-            Ok(_) => allowance.issued(now).await,
-            Err(failure)
-                if matches!(failure.kind, FailureKind::Challenge | FailureKind::ChallengeDns) =>
-            {
-                allowance.failed(now).await
-            }
+            Ok(()) => allowance.issued(now).await,
+            Err(FailureKind::Challenge | FailureKind::ChallengeDns) => allowance.failed(now).await,
             Err(_) => Ok(()),
         };
         if let Err(failure) = counted {
@@ -242,6 +248,7 @@ impl Work {
         issuer: &Issuer,
         entry: &mut Entry,
         issued: Issued,
+        errand: &Errand<'_>,
     ) -> Result<Certified, Failure> {
         let Issued { chain, key } = issued;
         let verified = verify(&chain, &key.0, &entry.name, &issuer.config.name, self.clock.wall());
@@ -259,6 +266,8 @@ impl Work {
         let soonest = self.clock.wall().plus(SOONEST);
         let record = record.renewed_at(renew_at.max(soonest));
         self.certificates.publish(&entry.name, &record).await.map_err(node)?;
+        // Whoever waits is served from here on; the rest is told in its own time.
+        errand.landing.tell(Ok(()));
         Ok(certified)
     }
 
@@ -270,11 +279,13 @@ impl Work {
         attempt: Option<Attempt>,
     ) -> Outcome {
         tracing::info!(name = %entry.name, issuer = certified.issuer, until = %certified.not_after, "certified");
-        let told = self.register.certified(&entry.name, certified, attempt).await;
+        let name = entry.name.clone();
+        let told = self.register.certified(&name, certified, attempt);
+        let (told, closed) = tokio::join!(told, self.docket.close(entry));
         if let Err(error) = told {
             tracing::warn!(name = %entry.name, %error, "that a certificate is held is not told");
         }
-        if let Err(error) = self.docket.close(entry).await {
+        if let Err(error) = closed {
             tracing::warn!(name = %entry.name, %error, "an order that is done is kept");
         }
         Ok(())
