@@ -240,6 +240,7 @@ fn ask(
 ) -> Option<(u16, String)> {
     let tcp = TcpStream::connect(address).ok()?;
     tcp.set_read_timeout(Some(PATIENCE)).ok()?;
+    tcp.set_nodelay(true).ok()?;
     let name = ServerName::try_from("127.0.0.1").unwrap();
     let connection = ClientConnection::new(Arc::clone(&identity.client()), name).unwrap();
     let mut stream = StreamOwned::new(connection, tcp);
