@@ -111,6 +111,24 @@ async fn a_name_that_is_added_before_its_dns_exists_is_certified_without_a_visit
     assert_eq!(told, ["new", "pointed", "issuing", "active"]);
 }
 
+#[test]
+fn where_our_own_look_at_port_80_is_required_nothing_is_ordered_without_it() {
+    for (acme, reason) in [
+        ("self_probe = \"require\"", "certificate"),
+        ("self_probe = \"require\"\nhttp_port = 1", "unreachable"),
+        ("self_probe = \"warn\"\nhttp_port = 1", "certificate"),
+        ("self_probe = \"off\"\nhttp_port = 1", "certificate"),
+    ] {
+        let house = House::new(&Plan { acme, ..Plan::default() });
+        let name = "probed.example.test";
+        house.publish(name);
+        house.customers.add(name);
+        house.customers.becomes(name, reason);
+        let placed = orders(&house.pebble.door().passed());
+        assert_eq!(placed.is_empty(), reason == "unreachable", "{acme}: {placed:?}");
+    }
+}
+
 /// Shakes hands and asks for the page at `/`.
 async fn visit(house: &House, client: &Client, name: &str) {
     let https = house.node().https();

@@ -56,7 +56,12 @@ impl House {
         };
         let pebble = Pebble::start(&setup);
         let acme = format!(
-            "[acme]\nhttp_port = {port}\n{}\n{}",
+            "[acme]\n{}\n{}\n{}",
+            if plan.acme.contains("http_port") {
+                String::new()
+            } else {
+                format!("http_port = {port}")
+            },
             plan.acme,
             pebble.issuer("pebble", plan.issuer)
         );
