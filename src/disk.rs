@@ -33,7 +33,7 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Opens a file that exists.
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
 
-    /// Removes a file's name.
+    /// Removes the name of a file, or of an empty directory.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
     /// Gives a file another name, replacing what had it, in one step.
@@ -76,6 +76,28 @@ impl dyn Disk {
         drop(file);
         self.rename(&next, path)?;
         self.sync_directory(directory)
+    }
+}
+
+/// A file that is read from its beginning on, a buffer at a time.
+#[derive(Debug)]
+pub struct Reading {
+    file: Box<dyn DiskFile>,
+    at: u64,
+}
+
+impl Reading {
+    /// Begins to read a file.
+    pub fn begin(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
+        Ok(Self { file: disk.open(path, Access::Read)?, at: 0 })
+    }
+}
+
+impl io::Read for Reading {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(into, self.at)?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 
@@ -263,7 +285,10 @@ impl Disk for SystemDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir(path),
+            removed => removed,
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

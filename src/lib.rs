@@ -1,15 +1,16 @@
 //! waypost: the public HTTPS edge for tracked links. It **answers** (TLS for any customer
 //! hostname, a redirect, a pixel), **records** (every event on stable storage before the
-//! answer) and **knows** which names are its customers', and what each of them must do.
+//! answer, and in Kafka after it, when one is configured) and **knows** which names are its
+//! customers', and what each of them must do.
 //!
 //! # The house
 //!
 //! ```text
 //! floor 5  main → cli → server → config     the roof: each knows those to its right, and all below
 //! floor 4  edge        admin                doors: the public one, the operator's one
-//! floor 3  acme                             workers
+//! floor 3  acme        shipper              workers
 //! floor 2  tls         domains              holdings: certificates, hostnames
-//! floor 1  token  event  journal  dns  fetch  store     instruments: know only the ground
+//! floor 1  token  event  journal  kafka  dns  fetch  store     instruments: know only the ground
 //! floor 0  hostname  clock  disk  metrics  drain     ground: std and almost nothing else
 //! ```
 //!
@@ -17,11 +18,11 @@
 //! `tests/tidy.rs` holds this, and the sizes of files and functions.
 //!
 //! What follows, and why it is good: [`journal`] stores opaque frames and does not know
-//! [`event`]; [`tls`] does not know who may ask for a certificate: a miss is returned, and the door
-//! tells [`domains`] of the visit; each part owns its validated `Config` and only [`config`] knows
-//! TOML; the outside world stands behind the traits [`clock::Clock`], [`disk::Disk`],
-//! [`dns::Lookup`], [`fetch::Resolve`] and [`store::Store`], whose cruel implementations live in
-//! the tests.
+//! [`event`]; [`kafka`] does not know positions, and only [`shipper`] knows both; [`tls`] does not
+//! know who may ask for a certificate: a miss is returned, and the door tells [`domains`] of the
+//! visit; each part owns its validated `Config` and only [`config`] knows TOML; the outside world
+//! stands behind the traits [`clock::Clock`], [`disk::Disk`], [`dns::Lookup`], [`fetch::Resolve`],
+//! [`store::Store`] and [`kafka::Publish`], whose cruel implementations live in the tests.
 //!
 //! # The walk of one click
 //!
@@ -30,6 +31,16 @@
 //!   ─route→ Click(token) ─token.open(now)→ destination, ids ─event.encode→ bytes
 //!   ─journal.append(frame).await→ durable ─→ 302
 //! ```
+//!
+//! # The walk of one event
+//!
+//! ```text
+//! journal::Reader ─→ Frame ─kafka.send→ verdict ─window→ settled prefix ─cursor→ what may be deleted
+//! ```
+//!
+//! The two walks meet only at the journal: Kafka being away is nothing but lag. Only an event that
+//! the journal does not take in time goes to Kafka at once, so that it is recorded before its answer
+//! all the same.
 //!
 //! # The walk of one hostname
 //!
@@ -50,10 +61,11 @@
 //! reactor queues an event and waits; the writer takes all that is queued, writes it once, syncs
 //! once, publishes the durable position and wakes each waiting reactor once; the reactor then
 //! wakes its own tasks. One wake-up for each batch and reactor is what keeps recording cheap:
-//! each is a system call. The operator's door, signals, the reading of keys, all work on hostnames
-//! and the watch over the journal's disk live on the main thread; one thread writes the store.
-//! Traces are written by a thread of their own, so that nobody waits for standard error. A process
-//! that ends lets go of the store first, so that the next one has it while both still answer.
+//! each is a system call. The shipper is one more thread, beside those of librdkafka; one thread
+//! writes the store. The operator's door, signals, the reading of keys, all work on hostnames and the
+//! watch over the journal's disk live on the main thread. Traces are written by a thread of their
+//! own, so that nobody waits for standard error. A process that ends lets go of the store first, so
+//! that the next one has it while both still answer.
 
 pub mod acme;
 pub mod admin;
@@ -69,8 +81,10 @@ pub mod event;
 pub mod fetch;
 pub mod hostname;
 pub mod journal;
+pub mod kafka;
 pub mod metrics;
 pub mod server;
+pub mod shipper;
 pub mod store;
 pub mod tls;
 pub mod token;

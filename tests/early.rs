@@ -71,7 +71,7 @@ impl Unbound {
                 Some(Self { child, address, folder })
             }
             Err(error) => {
-                println!("SKIPPED unbound cannot be started: {error}");
+                customers::missing("unbound", &error);
                 None
             }
         }

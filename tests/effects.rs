@@ -68,7 +68,59 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("journal.queue", "bounds.rs"),
     ("journal.gather", "bounds.rs"),
     ("journal.retention_age", "bounds.rs"),
+    ("kafka.audits_topic", "delivery/route.rs"),
+    ("kafka.batch", "delivery/keys.rs"),
+    ("kafka.brokers", "delivery/kept.rs"),
+    ("kafka.ca", "delivery/refusals.rs"),
+    ("kafka.certificate", "delivery/refusals.rs"),
+    ("kafka.compression", "delivery/keys.rs"),
+    ("kafka.domains_topic", "delivery/route.rs"),
+    ("kafka.events_topic", "delivery/route.rs"),
+    ("kafka.key", "delivery/refusals.rs"),
+    ("kafka.linger", "delivery/outages.rs"),
+    ("kafka.partitions", "delivery/route.rs"),
+    ("kafka.password_file", "delivery/refusals.rs"),
+    ("kafka.password_variable", "delivery/keys.rs"),
+    ("kafka.replicas", "delivery/route.rs"),
+    ("kafka.sasl", "delivery/refusals.rs"),
+    ("kafka.security", "delivery/refusals.rs"),
+    ("kafka.start", "delivery/kept.rs"),
+    ("kafka.username", "delivery/refusals.rs"),
+    ("kafka.window", "delivery/keys.rs"),
     ("links.base", "commands.rs"),
+    ("domains.admission", "gate.rs"),
+    ("domains.target", "names.rs"),
+    ("domains.files", "names.rs"),
+    ("domains.authorities", "names.rs"),
+    ("domains.poll_rate", "heeded.rs"),
+    ("domains.poll_first", "heeded.rs"),
+    ("domains.poll_longest", "heeded.rs"),
+    ("domains.poll_abandoned", "heeded.rs"),
+    ("domains.abandoned_after", "heeded.rs"),
+    ("domains.poll_pointed", "heeded.rs"),
+    ("domains.detach_answers", "heeded.rs"),
+    ("domains.detach_after", "heeded.rs"),
+    ("domains.quarantine", "heeded.rs"),
+    ("domains.names_per_domain", "gate.rs"),
+    ("domains.names_in_all", "heeded.rs"),
+    ("domains.labels", "heeded.rs"),
+    ("domains.refusals", "heeded.rs"),
+    ("domains.refusal_first", "heeded.rs"),
+    ("domains.refusal_longest", "heeded.rs"),
+    ("domains.questions_per_domain", "heeded.rs"),
+    ("domains.questions_in_all", "heeded.rs"),
+    ("dns.servers", "names.rs"),
+    ("dns.timeout", "heeded.rs"),
+    ("dns.tries", "heeded.rs"),
+    ("dns.cache", "heeded.rs"),
+    ("dns.longest", "heeded.rs"),
+    ("dns.longest_absence", "heeded.rs"),
+    ("dns.in_flight", "heeded.rs"),
+    ("dns.server_rate", "lookup.rs"),
+    ("dns.zone_port", "names.rs"),
+    ("store.cache", "heeded.rs"),
+    ("store.timeout", "heeded.rs"),
+    ("store.wait", "store.rs"),
     ("admin.listen", "kill.rs"),
     ("admin.token_file", "admin.rs"),
     ("admin.chain", "admin.rs"),
@@ -100,6 +152,7 @@ const HERE: &[&str] = &[
     "events.referer",
     "events.header",
     "events.meta",
+    "store.file",
     "store.seal_key_file",
     "trace.form",
     "shutdown.grace",
@@ -134,7 +187,7 @@ fn an_unusual_node_is_what_its_keys_say() {
             "[tls]\noldest = \"1.3\"\n\
              [events]\naddress = \"hashed\"\naddress_key_file = {key:?}\nuser_agent = \"16B\"\n\
              referer = \"18B\"\nheader = \"20B\"\nmeta = \"16B\"\n\
-             [store]\nseal_key_file = {seal:?}\n[trace]\nform = \"json\"\n"
+             [store]\nseal_key_file = {seal:?}\nfile = \"names.redb\"\n[trace]\nform = \"json\"\n"
         ),
         ..Setup::of(&[HOST])
     };
@@ -145,9 +198,13 @@ fn an_unusual_node_is_what_its_keys_say() {
         assert!(begun.elapsed() < PATIENCE, "node.reactors");
     }
     assert!(seal.exists() && !node.data().join("seal.key").exists(), "store.seal_key_file");
+    let file = node.data().join("names.redb");
+    assert!(file.exists() && !node.data().join("store.redb").exists(), "store.file");
     let journal = node.data().join("log");
     assert!(journal.is_dir() && !node.data().join("journal").exists(), "journal.directory");
-    let lengths: BTreeSet<_> = files_under(&journal).into_iter().filter(|l| *l > 4_096).collect();
+    let prepared = || files_under(&journal).into_iter().filter(|length| *length > 4_096);
+    let lengths = node::poll("a segment is made", || prepared().min().map(|_| prepared()));
+    let lengths: BTreeSet<_> = lengths.collect();
     assert_eq!(lengths, BTreeSet::from([1 << 20]), "journal.segment");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

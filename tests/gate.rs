@@ -7,10 +7,12 @@ mod customers;
 mod dns;
 mod node;
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use customers::{Customers, TARGET, eventually};
+use customers::{Customers, TARGET, eventually, memory};
 use dns::{Asked, cname};
 use node::{Click, Protocol, Random, is_long};
 use tokio::sync::Semaphore;
@@ -20,15 +22,23 @@ fn visits() -> u64 {
     if is_long() { 100_000 } else { 4_000 }
 }
 
-/// Shakes hands for many names, [`AT_A_TIME`] at a time, while others click.
-fn flood(customers: &Customers, names: impl Iterator<Item = String>) -> Duration {
+/// Shakes hands for many names, [`AT_A_TIME`] at a time, at most at a rate a second if one is given.
+fn flood(
+    customers: &Customers,
+    names: impl Iterator<Item = String>,
+    rate: Option<f64>,
+) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (client, address) = (customers.node.client(), customers.node.https());
     let client = Arc::new(client);
     let begun = Instant::now();
     runtime.block_on(async {
         let room = Arc::new(Semaphore::new(AT_A_TIME));
-        for name in names {
+        for (name, number) in names.zip(0u32..) {
+            if let Some(rate) = rate {
+                let due = begun + Duration::from_secs_f64(f64::from(number) / rate);
+                tokio::time::sleep_until(due.into()).await;
+            }
             let place = Arc::clone(&room).acquire_owned().await.unwrap();
             let client = Arc::clone(&client);
             tokio::spawn(async move {
@@ -42,13 +52,14 @@ fn flood(customers: &Customers, names: impl Iterator<Item = String>) -> Duration
     begun.elapsed()
 }
 
-/// The median of some clicks on a name with a certificate, each on a connection of its own.
-fn clicks(customers: &Customers, random: &mut Random) -> Duration {
+/// The median of clicks on a name with a certificate, each on a connection of its own, one after
+/// the other as long as it `goes_on`.
+fn clicks(customers: &Customers, random: &mut Random, goes_on: impl Fn() -> bool) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = customers.node.client();
     let mut times = Vec::new();
-    for serial in 0..40 {
-        let click = Click::random(random, serial, HOST, Protocol::Http1);
+    while times.len() < 40 || goes_on() {
+        let click = Click::random(random, times.len(), HOST, Protocol::Http1);
         let token = customers.node.mint().token(&click);
         let begun = Instant::now();
         let answer = runtime.block_on(async {
@@ -63,6 +74,21 @@ fn clicks(customers: &Customers, random: &mut Random) -> Duration {
     times[times.len() / 2]
 }
 
+/// How much slower clicks are beside visits at [`RATE`] than alone, and how long the visits took.
+fn pair(customers: &Customers, random: &mut Random, numbers: Range<u64>) -> (f64, Duration) {
+    let length = Duration::from_secs_f64((numbers.end - numbers.start) as f64 / RATE);
+    let begun = Instant::now();
+    let quiet = clicks(customers, random, || begun.elapsed() < length);
+    thread::scope(|scope| {
+        let names = numbers.map(|number| format!("x{number}.evil.test"));
+        let visits = scope.spawn(|| flood(customers, names, Some(RATE)));
+        let loud = clicks(customers, random, || !visits.is_finished());
+        let took = visits.join().unwrap();
+        println!("clicks {quiet:?} alone, {loud:?} beside visits that took {took:?}");
+        (loud.as_secs_f64() / quiet.as_secs_f64(), took)
+    })
+}
+
 fn asked_below(asked: &[Asked], zone: &str) -> usize {
     asked.iter().filter(|asked| asked.name.ends_with(zone)).count()
 }
@@ -72,9 +98,10 @@ fn unlisted_names_cost_no_question_where_names_are_registered() {
     let customers = Customers::start("registered", "poll_rate = 0\n");
     customers.dns.add("*.evil.test", cname(TARGET));
     customers.dns.asked();
-    let took = flood(&customers, (0..visits()).map(|number| format!("x{number}.evil.test")));
+    let took = flood(&customers, (0..visits()).map(|number| format!("x{number}.evil.test")), None);
     println!("{} visits in {took:?}, registered", visits());
     assert_eq!(customers.dns.asked(), []);
+    assert_eq!(customers.metric("waypost_store_changes_total "), 0, "nothing is written");
     let counted = ["unlisted", "dropped", "busy"]
         .map(|result| {
             customers.metric(&format!("waypost_domain_visits_total{{result=\"{result}\"}}"))
@@ -86,24 +113,58 @@ fn unlisted_names_cost_no_question_where_names_are_registered() {
 }
 
 #[test]
-fn a_wildcard_lets_nobody_in_and_costs_a_handful_of_questions() {
+fn a_wildcard_lets_nobody_in_costs_a_handful_of_questions_and_slows_no_other_customer() {
     let customers = Customers::with_certificate("cname", "poll_rate = 0\n", HOST);
     customers.dns.add("*.evil.test", cname(TARGET));
     let mut random = Random::from_environment();
-    let quiet = clicks(&customers, &mut random);
     customers.dns.asked();
-    let took = flood(&customers, (0..visits()).map(|number| format!("x{number}.evil.test")));
-    let loud = clicks(&customers, &mut random);
+    // What is allocated once is allocated then.
+    pair(&customers, &mut random, 0..100);
+    let before = memory(customers.node.process(), "VmRSS");
+    let begun = Instant::now();
+    let (mut ratios, mut took) = (Vec::new(), Duration::ZERO);
+    for number in 0..PAIRS {
+        let share = visits() / PAIRS;
+        let first = 100 + number * share;
+        let (ratio, length) = pair(&customers, &mut random, first..first + share);
+        ratios.push(ratio);
+        took += length;
+    }
+    let minutes = 1 + begun.elapsed().as_secs() as usize / 60;
     let asked = asked_below(&customers.dns.asked(), "evil.test");
-    let minutes = 1 + took.as_secs() as usize / 60;
-    println!("{} visits in {took:?}: {asked} questions; clicks {quiet:?}, then {loud:?}", visits());
-    // The name's CNAME and CAA, and the one beside it.
+    let grown = memory(customers.node.process(), "VmRSS").saturating_sub(before);
+    ratios.sort_by(f64::total_cmp);
+    let median = ratios[ratios.len() / 2];
+    println!("{} visits in {took:?}: {asked} questions, {grown} kB more resident", visits());
+    println!("clicks take {median:.2} of their time alone ({ratios:.2?})");
+    // The name's CNAME, and that of one beside it.
     assert!((1..=5 * minutes).contains(&asked), "{asked} questions in {minutes} minutes");
     let admitted = customers.metric("waypost_domain_visits_total{result=\"admitted\"}");
     assert_eq!(admitted, 0);
     let remembered = customers.metric("waypost_domain_refusals_remembered ");
     assert!(remembered <= 3, "{remembered} entries for one wildcard");
+    assert!(grown < 8_192, "{grown} kB for {} names", visits());
+    assert!(median <= 1.5, "{median:.2}: {ratios:.2?}");
     assert_eq!(customers.ask("GET", "/v1/domains", "").1["domains"], serde_json::json!([]));
+}
+
+#[test]
+fn a_name_under_a_wildcard_is_told_so_and_one_that_is_listed_is_let_in() {
+    let customers = Customers::start("cname", "poll_rate = 0\n");
+    customers.dns.add("*.evil.test", cname(TARGET));
+    let (code, report) = customers.check("x.evil.test");
+    let told = ["state", "reason", "who", "record"].map(|key| report[key].as_str().unwrap());
+    let record = format!("x.evil.test. CNAME {TARGET}.");
+    assert_eq!((code, told), (1, ["blocked", "wildcard", "customer", record.as_str()]));
+    assert!(report["seen"].as_str().unwrap().contains("and so does every name beside it"));
+    assert_eq!(report["listed"], false);
+    customers.add("x.evil.test");
+    let (code, report) = customers.check("x.evil.test");
+    assert_eq!((code, &report["state"]), (0, &"pointed".into()), "{report:#}");
+    // Without a wildcard beside it a name needs no list.
+    customers.dns.add("alone.example.test", cname(TARGET));
+    let (code, report) = customers.check("alone.example.test");
+    assert_eq!((code, &report["state"]), (0, &"pointed".into()), "{report:#}");
 }
 
 #[test]
@@ -143,3 +204,7 @@ fn a_visit_lets_in_who_points_to_us_and_a_domain_brings_only_so_many() {
 
 const HOST: &str = "trk.example.com";
 const AT_A_TIME: usize = 64;
+/// Visits a second beside clicks: what one attacker sends without effort.
+const RATE: f64 = 1_000.0;
+/// Pairs of clicks alone and beside visits; an odd number has a median.
+const PAIRS: u64 = 5;

@@ -7,13 +7,17 @@
 mod customers;
 mod dns;
 mod node;
+mod small_disk;
 
 use std::fs;
 
 use customers::{Customers, TARGET, eventually};
-use dns::{Fault, a, caa, cname, txt};
+use dns::{Fault, Kind, a, caa, cname, txt};
 use jsonschema::Validator;
+use node::Ran;
 use serde_json::{Value, json};
+use small_disk::SmallDisk;
+use waypost::domains::{Reason, State};
 
 /// What is published, and what a check then says: label, state, reason, who, and a part of what
 /// was found.
@@ -132,6 +136,7 @@ fn a_failure_changes_no_state_and_says_what_failed() {
             for key in ["state", "reason", "since", "checked", "found", "absent_answers"] {
                 assert_eq!(report[key], before[key], "{fault:?} {key}");
             }
+            assert!(report["why"].as_str().unwrap().contains("nothing was changed"), "{report:#}");
             assert!(report["trouble"]["why"].as_str().unwrap().contains(word), "{report:#}");
             customers.dns.heal();
         }
@@ -139,11 +144,19 @@ fn a_failure_changes_no_state_and_says_what_failed() {
         assert_eq!((&after["state"], &after["trouble"]), (&before["state"], &Value::Null));
         assert_eq!(count(), 1, "no event tells of a failure");
     }
+    // Of a name that has the target's addresses half of them say too little; of another enough.
+    for (label, code, state) in [("flat", 3, "new"), ("proxied", 1, "misdirected")] {
+        let name = format!("{label}.example.test");
+        customers.add(&name);
+        customers.dns.fault(&name, Fault::ServFailFor(Kind::AAAA));
+        let (told, report) = customers.check(&name);
+        assert_eq!((told, &report["state"]), (code, &json!(state)), "{report:#}");
+    }
     // A CAA question that fails before a set is found is a failure too.
     let name = "trk.silent.example.test";
     customers.dns.add(name, cname(TARGET));
     customers.add(name);
-    customers.dns.fault("silent.example.test", Fault::ServFail);
+    customers.dns.fault("silent.example.test", Fault::ServFailFor(Kind::CAA));
     let (code, report) = customers.check(name);
     assert_eq!((code, &report["state"]), (3, &json!("new")), "{report:#}");
 }
@@ -185,11 +198,18 @@ fn domains_are_added_listed_shown_and_removed_with_a_node_and_without() {
         let (code, _, err) = run(&customers, &["domain", "list", "--state", "odd"]);
         assert!(code == 2 && err.contains("expected one of new, pointed"), "{err}");
     }
+    let elsewhere = customers.node.data().with_file_name("nowhere");
+    for read in [&["domain", "list"][..], &["domain", "show", "a.test"], &["store", "export"]] {
+        let folder = ["--data", elsewhere.to_str().unwrap()];
+        let ran = Ran::waypost(&customers.node.data(), &[read, &folder].concat());
+        assert!(ran.code == 2 && ran.errors.contains("there is no store"), "{ran:?}");
+        assert!(!elsewhere.exists(), "{read:?} makes nothing");
+    }
     let (_, out, _) = run(&customers, &["domain", "list"]);
     let lines: Vec<_> = out.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
     assert_eq!(lines, ["domain", "go.example.test", "trk.example.test"]);
-    let (code, _, _) = run(&customers, &["domain", "remove", "go.example.test"]);
-    assert_eq!(code, 0);
+    let (code, out, _) = run(&customers, &["domain", "remove", "go.example.test"]);
+    assert!(code == 0 && out.contains("kept until  "), "{out}");
     let (_, out, _) = run(&customers, &["domain", "list", "--state", "removed", "--json"]);
     let page: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(page["domains"][0]["domain"], "go.example.test");
@@ -249,11 +269,14 @@ fn the_api_pages_refuses_what_is_wrong_and_counts_by_state() {
         }
     }
     assert_eq!(seen, 250);
+    let long = format!("{{\"domain\":\"new.test\",\"account\":\"{}\"}}", "x".repeat(257));
     for (method, path, body, status) in [
         ("POST", "/v1/domains", "", 400),
         ("POST", "/v1/domains", "{\"domain\":\"a b\"}", 400),
         ("POST", "/v1/domains", "{\"domain\":\"a.test\",\"colour\":1}", 400),
         ("POST", "/v1/domains", "{\"domain\":\"new.test\"}\nnonsense\n", 400),
+        ("POST", "/v1/domains", "{\"domain\":\"new.test\",\"account\":\"\"}", 400),
+        ("POST", "/v1/domains", &long, 400),
         ("GET", "/v1/domains?state=odd", "", 400),
         ("GET", "/v1/domains/nobody.test", "", 404),
         ("GET", "/v1/domains/a%20b", "", 400),
@@ -370,6 +393,51 @@ fn an_old_process_lets_go_of_the_store_and_the_next_one_has_it_while_both_answer
 }
 
 #[test]
+fn a_full_disk_under_the_store_lets_nobody_new_in_and_stops_no_link() {
+    let Some(disk) = SmallDisk::mount("4m") else { return };
+    let file = disk.folder.path().join("store.redb");
+    let store = format!("[store]\nfile = {file:?}\n");
+    let dns = customers::dns();
+    let resolver = dns.resolver();
+    let domains = ("registered", "poll_rate = 0\n", store.as_str());
+    let customers = Customers::behind(dns, resolver, domains, &["trk.example.com"]);
+    customers.add("first.example.test");
+    let key = "x".repeat(4_000);
+    let mut kept = 0;
+    let told = (0..100).find_map(|batch| {
+        let name = |number| format!("d{}.example.test", batch * 20 + number);
+        let line = |number| format!("{}\n", json!({ "domain": name(number), "dkim": key }));
+        let lines: String = (0..20).map(line).collect();
+        let (status, answer) = customers.ask("POST", "/v1/domains", &lines);
+        kept += answer["new"].as_u64().unwrap_or_default();
+        (status != 200).then_some((status, answer))
+    });
+    let (status, answer) = told.expect("the disk is full");
+    let error = answer["error"].as_str().unwrap();
+    assert!(status == 503 && error.contains("the store cannot be used"), "{answer}");
+    let late = customers.node.data().join("late.txt");
+    let lines = (0..400).map(|number| format!("late{number}.example.test dkim={key}\n"));
+    fs::write(&late, lines.collect::<String>()).unwrap();
+    let add = ["domain", "add", "--file", late.to_str().unwrap()];
+    let (code, _, err) = customers.node.command(&add);
+    assert!(code == 2 && err.contains("the store"), "{code} {err}");
+    // Ready, and degraded; whoever has a certificate is served, and what is there is shown.
+    let (status, body) = customers.node.ask_admin("/readyz");
+    assert!(status == 200 && body.contains("\"store\""), "{status} {body}");
+    customers.visit("trk.example.com").unwrap();
+    eventually("it can be read", || customers.has("first.example.test").then_some(()));
+    disk.grow("64m");
+    eventually("there is room again", || (customers.node.command(&add).0 == 0).then_some(()));
+    assert!(customers.has("late399.example.test"));
+    assert!(customers.has("first.example.test") && kept > 10);
+    for number in 0..kept {
+        assert!(customers.has(&format!("d{number}.example.test")), "{number} of {kept}");
+    }
+    let (_, body) = customers.node.ask_admin("/readyz");
+    assert!(body.contains("\"degraded\":[]"), "{body}");
+}
+
+#[test]
 fn a_damaged_domain_is_told_and_the_others_are_listed() {
     let mut customers = Customers::start("registered", "poll_rate = 0\n");
     for name in ["a.example.test", "b.example.test", "c.example.test"] {
@@ -403,4 +471,22 @@ fn a_damaged_domain_is_told_and_the_others_are_listed() {
     customers.node.restart();
     customers.add("b.example.test");
     assert_eq!(customers.show("b.example.test")["state"], "new", "adding it again mends it");
+}
+
+#[test]
+fn the_page_on_domains_knows_every_state_and_reason() {
+    let page = include_str!("../docs/domains.md");
+    let (states, reasons) = page.split_once("## Reasons").unwrap();
+    let row = |table: &'static str, word: &str| {
+        let rows = table.lines().filter(|line| line.starts_with('|'));
+        let mut rows = rows.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+        rows.find(|cells| cells[1].contains(&format!("`{word}`")))
+            .unwrap_or_else(|| panic!("{word}"))
+    };
+    for state in State::ALL {
+        row(states, state.name());
+    }
+    for reason in Reason::ALL {
+        assert_eq!(row(reasons, reason.code())[3], reason.who().name(), "{reason:?}");
+    }
 }

@@ -145,6 +145,31 @@ fn a_data_folder_that_takes_neither_socket_nor_file_stops_no_node() {
 }
 
 #[test]
+fn a_journal_that_cannot_be_opened_stops_no_node_and_is_opened_when_it_can_be() {
+    let mut node = Node::start(&Setup::of(&["a.example"]));
+    assert!(node.terminate().success());
+    let directory = fs::read_dir(node.data().join("journal")).unwrap().next().unwrap().unwrap();
+    let lock = directory.path().join("lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    node.restart();
+    assert_eq!(degraded(&node), ["journal_unopened"]);
+    let told = node.told();
+    assert_eq!(told.matches("could not be opened").count(), 1, "{told}");
+    assert!(node.terminate().success(), "a node ends while it tries");
+    node.restart();
+    fs::remove_dir(&lock).unwrap();
+    until("opened", || degraded(&node).is_empty());
+    // What no time mends is told by the start.
+    assert!(node.terminate().success());
+    fs::remove_dir_all(node.data().join("journal")).unwrap();
+    fs::write(node.data().join("journal"), "no folder").unwrap();
+    let (status, told) = node.fail_to_start();
+    assert_eq!(status.code(), Some(2), "{told}");
+    assert!(told.contains("the journal in ") && told.contains("could not be opened"), "{told}");
+}
+
+#[test]
 fn check_tells_all_that_a_start_would_find_wrong_at_once_each_with_its_line() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let at = |name: &str| folder.path().join(name);

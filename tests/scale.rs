@@ -12,18 +12,11 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use customers::Customers;
+use customers::{Customers, memory};
 use node::is_long;
 
 fn names() -> u64 {
     if is_long() { 1_000_000 } else { 20_000 }
-}
-
-/// Kilobytes of a process, by the kernel's word for them.
-fn memory(process: u32, word: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(word)).unwrap();
-    line.trim_matches([':', ' ', '\t', 'k', 'B']).trim().parse().unwrap()
 }
 
 #[test]

@@ -3,13 +3,15 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads clocks and files")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod small_disk;
+
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use small_disk::SmallDisk;
 use tempfile::TempDir;
 use waypost::clock::{SystemClock, Timestamp};
 use waypost::disk::SystemDisk;
@@ -403,9 +405,10 @@ async fn a_full_disk_is_told_loses_nothing_and_is_over_when_there_is_room() {
     }
     assert!(matches!(failed, Some(StoreError::Unavailable(_))), "{failed:?} after {kept}");
     let text_of = || house.metrics.text();
-    assert!(text_of().contains("waypost_degraded{reason=\"store\"}"), "{}", text_of());
+    assert!(text_of().contains("waypost_degraded{reason=\"store\"} 1"), "{}", text_of());
     // What is there can be read, and nothing more is taken.
     eventually(async || house.store.counts(Kind::Domain).await.is_ok()).await;
+    assert_eq!(house.metrics.degraded.reasons(), ["store"], "reading mends nothing");
     let more = change("more.example", Expected::Absent, Some(content(&text, 1, None)));
     assert!(house.store.put(vec![more]).await.is_err());
     mount.grow("64m");
@@ -416,40 +419,6 @@ async fn a_full_disk_is_told_loses_nothing_and_is_over_when_there_is_room() {
     put(&house.store, new).await.unwrap();
     assert!(house.metrics.degraded.reasons().is_empty());
     house.end().await;
-}
-
-/// A small file system of its own; unmounted when dropped.
-struct SmallDisk {
-    folder: TempDir,
-}
-
-impl SmallDisk {
-    fn mount(size: &str) -> Option<Self> {
-        let folder = folder();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(folder.path())
-            .output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self { folder }),
-            _ => {
-                println!("SKIPPED a full disk: this user may not mount");
-                None
-            }
-        }
-    }
-
-    fn grow(&self, size: &str) {
-        let option = format!("remount,size={size}");
-        let grown = Command::new("mount").args(["-o", &option]).arg(self.folder.path()).status();
-        assert!(grown.unwrap().success());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        drop(Command::new("umount").arg("--lazy").arg(self.folder.path()).status());
-    }
 }
 
 /// Flips a bit of every place where `content` stands in a file.

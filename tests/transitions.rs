@@ -7,87 +7,157 @@ mod customers;
 mod dns;
 mod node;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use customers::{Customers, TARGET, eventually};
 use dns::cname;
 use node::is_long;
 
-/// Has a process killed at the n-th write or sync of one of its threads, by strace; let go when
-/// dropped.
-struct Doom(Child);
+/// Strace upon threads of a process; let go when dropped.
+struct Strace(Child);
 
-impl Doom {
-    fn upon(process: u32, write: usize) -> Option<Self> {
-        let inject = format!("inject={CALLS}:signal=KILL:when={write}");
+impl Strace {
+    /// Has the process killed at the `nth` call of this kind by a thread.
+    fn kill(thread: &Path, call: &str, nth: usize) -> Option<Self> {
+        let inject = format!("inject={call}:signal=KILL:when={nth}");
+        let trace = format!("trace={call}");
+        Self::start(thread, &["-o", "/dev/null", "-e", &trace, "-e", &inject])
+    }
+
+    /// Writes the thread's calls that change files into `log`.
+    fn record(thread: &Path, log: &Path) -> Option<Self> {
+        Self::start(thread, &["-o", log.to_str().unwrap(), "-e", CALLS])
+    }
+
+    fn start(thread: &Path, arguments: &[&str]) -> Option<Self> {
+        let number = thread.file_name().unwrap().to_str().unwrap();
         let started = Command::new("strace")
-            .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={CALLS}"), "-e", &inject])
-            .args(["-p", &process.to_string()])
+            .args(["-qq", "-p", number])
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        let Ok(child) = started else {
-            println!("SKIPPED strace cannot be started");
-            return None;
-        };
-        let doom = Self(child);
-        eventually("strace holds every thread", || is_held(process).then_some(()));
-        Some(doom)
+        let child = started.map_err(|error| customers::missing("strace", &error)).ok()?;
+        let strace = Self(child);
+        eventually("strace holds the thread", || {
+            let status = fs::read_to_string(thread.join("status")).unwrap();
+            (!status.contains("TracerPid:\t0\n")).then_some(())
+        });
+        Some(strace)
+    }
+
+    /// Lets go, and has written what it saw.
+    fn end(mut self) {
+        let process = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
+        self.0.wait().unwrap();
     }
 }
 
-impl Drop for Doom {
+impl Drop for Strace {
     fn drop(&mut self) {
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-/// Whether every thread of a process is traced.
-fn is_held(process: u32) -> bool {
-    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    threads.flatten().all(|thread| {
-        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
-        !status.contains("TracerPid:\t0\n")
-    })
+/// The threads that write files, by their names: what others write are answers and wake-ups.
+fn threads(process: u32) -> BTreeMap<String, PathBuf> {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let paths = tasks.map(|task| task.unwrap().path());
+    let named = paths.map(|path| {
+        let name = fs::read_to_string(path.join("comm")).unwrap();
+        (name.trim().to_owned(), path)
+    });
+    named.filter(|(name, _)| WRITERS.contains(&name.as_str())).collect()
+}
+
+/// How often the store has committed; none when the process is gone.
+fn commits(customers: &Customers) -> Option<u64> {
+    let (_, text) = node::get(customers.node.admin(), "/metrics")?;
+    let line = "waypost_store_commit_seconds_count ";
+    text.lines().find_map(|found| found.strip_prefix(line)?.parse().ok())
+}
+
+/// Adds a name that does not exist, and publishes it once that is told: the next look is a
+/// transition.
+fn prepared(customers: &Customers, name: &str) {
+    let before = commits(customers).unwrap();
+    customers.add(name);
+    customers.check(name);
+    told(customers, name, &["new"]);
+    // Added, judged, told.
+    eventually("all is written", || (commits(customers)? >= before + 3).then_some(()));
+    customers.dns.add(name, cname(TARGET));
+}
+
+/// Looks, and waits until the transition is written and told, or the process has died of it.
+fn transition(customers: &mut Customers, name: &str) {
+    let before = commits(customers).unwrap();
+    drop(customers.node.command(&["domain", "check", name]));
+    eventually("the transition ends", || {
+        let is_over = customers.node.has_died() || commits(customers) >= Some(before + 2);
+        is_over.then_some(())
+    });
+}
+
+/// Each call that a transition makes to change a file: thread, call, how many.
+fn writes(customers: &mut Customers) -> Option<Vec<(String, String, usize)>> {
+    prepared(customers, "first.example.test");
+    let folder = tempfile::tempdir().unwrap();
+    let mut recording = Vec::new();
+    for (name, thread) in threads(customers.node.process()) {
+        let log = folder.path().join(&name);
+        recording.push((name, Strace::record(&thread, &log)?, log));
+    }
+    transition(customers, "first.example.test");
+    let mut writes = BTreeMap::<_, usize>::new();
+    for (name, strace, log) in recording {
+        strace.end();
+        for line in fs::read_to_string(log).unwrap().lines() {
+            let (call, _) = line.split_once('(').unwrap();
+            *writes.entry((name.clone(), call.to_owned())).or_default() += 1;
+        }
+    }
+    Some(writes.into_iter().map(|((thread, call), count)| (thread, call, count)).collect())
 }
 
 #[test]
 fn a_kill_at_any_write_of_a_transition_leaves_exactly_one_event() {
     let mut customers = Customers::start("registered", "poll_rate = 0\n");
-    let step = if is_long() { 1 } else { 3 };
-    let (mut write, mut survived, mut kills) = (1, 0, 0);
-    while survived < 3 {
-        assert!(write < 400, "a transition has no end of writes");
-        let name = format!("t{write}.example.test");
-        customers.add(&name);
-        customers.check(&name);
-        told(&customers, &name, &["new"]);
-        customers.dns.add(&name, cname(TARGET));
-        let Some(doom) = Doom::upon(customers.node.process(), write) else { return };
-        // Answered or not: the process may die of it.
-        drop(customers.node.command(&["domain", "check", &name]));
-        // What it writes behind the answer.
-        sleep(Duration::from_millis(300));
-        drop(doom);
-        if customers.node.has_died() {
-            kills += 1;
-            customers.node.kill();
-            customers.node.restart();
-        } else {
-            survived += 1;
-        }
-        // Whether the transition was made before or is made now, it is told once.
-        customers.check(&name);
-        told(&customers, &name, &["new", "pointed"]);
-        write += step;
+    let Some(writes) = writes(&mut customers) else { return };
+    println!("a transition's writes: {writes:?}");
+    for writer in ["store-writer", "journal-writer"] {
+        assert!(writes.iter().any(|(thread, ..)| thread == writer), "{writer} writes: {writes:?}");
     }
-    println!("killed at {kills} writes, each transition told under one id");
-    assert!(kills >= 3, "{kills}");
+    let (mut kills, mut tries) = (0, 0);
+    for (thread, call, count) in &writes {
+        // All of a few; of many, in the short form, some all over.
+        let step = if is_long() { 1 } else { count.div_ceil(5) };
+        for nth in (1..=*count).step_by(step) {
+            let name = format!("t{tries}.example.test");
+            tries += 1;
+            prepared(&customers, &name);
+            let doomed = threads(customers.node.process()).remove(thread).unwrap();
+            let Some(doom) = Strace::kill(&doomed, call, nth) else { return };
+            transition(&mut customers, &name);
+            drop(doom);
+            if customers.node.has_died() {
+                kills += 1;
+                customers.node.kill();
+                customers.node.restart();
+            }
+            // Whether the transition was made before or is made now, it is told once.
+            customers.check(&name);
+            told(&customers, &name, &["new", "pointed"]);
+        }
+    }
+    println!("killed at {kills} of {tries} writes, each transition told under one id");
+    assert!(kills * 4 >= tries * 3, "{kills} of {tries}");
 }
 
 /// Waits until the events of a name are these, each under one id, and repeats are the same bytes.
@@ -104,4 +174,6 @@ fn told(customers: &Customers, name: &str, states: &[&str]) {
     assert_eq!(whole.len(), states.len(), "repeats differ: {events:#?}");
 }
 
-const CALLS: &str = "pwrite64,write,fdatasync,fsync,ftruncate,pwritev";
+/// The calls that change files.
+const CALLS: &str = "trace=pwrite64,write,pwritev,pwritev2,fdatasync,fsync,ftruncate,fallocate";
+const WRITERS: [&str; 3] = ["store-writer", "journal-writer", "journal-keeper"];

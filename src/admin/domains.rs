@@ -95,7 +95,8 @@ impl Written {
                 Some(host.to_string())
             }
         };
-        Ok(Addition { name, sending, account: self.account, dkim: self.dkim })
+        let addition = Addition { name, sending, account: self.account, dkim: self.dkim };
+        addition.problem().map_or(Ok(addition), Err)
     }
 }
 

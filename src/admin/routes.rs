@@ -118,6 +118,7 @@ async fn ledger(State(parts): State<Arc<Parts>>) -> Response {
     let body = json!({
         "received": counts.received,
         "journalled": counts.journalled,
+        "direct": counts.direct,
         "unrecorded": counts.unrecorded,
         "in_progress": counts.in_progress,
         "late": counts.late,

@@ -69,6 +69,10 @@ fn summary(settings: &Settings) -> Result<(), OutputError> {
         Admission::Registered => "listed names, with a CNAME to",
     };
     let target = domains.target.as_ref().map_or("nothing", |target| target.as_str());
+    let kafka = match settings.kafka.brokers.as_slice() {
+        [] => "none: events end in the journal".to_owned(),
+        brokers => brokers.join(", "),
+    };
     for (what, told) in [
         ("node", format!("{name} with data in {data}")),
         ("https", addresses(&settings.edge.https)),
@@ -78,6 +82,7 @@ fn summary(settings: &Settings) -> Result<(), OutputError> {
         ("domains", format!("{admission} {target}; {} files of names", domains.files.len())),
         ("store", settings.store.file.display().to_string()),
         ("journal", settings.journal.directory.display().to_string()),
+        ("kafka", kafka),
         ("link keys", settings.links.keys.display().to_string()),
     ] {
         output::line(format_args!("  {what:<12}  {told}"))?;

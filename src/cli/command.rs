@@ -15,6 +15,7 @@ use super::link::LinkArgs;
 use super::output;
 use super::serve::ServeArgs;
 use super::store::StoreArgs;
+use super::topics::TopicsArgs;
 use crate::clock::{Clock, SystemClock};
 use crate::disk::{Disk, SystemDisk};
 
@@ -41,8 +42,10 @@ enum Command {
     Link(Box<LinkArgs>),
     /// List, add, remove and check customers' hostnames.
     Domain(Box<DomainArgs>),
-    /// Read the journal of events.
+    /// Read the journal of events, or send it again.
     Journal(JournalArgs),
+    /// Make and check the topics that events go to.
+    Topics(TopicsArgs),
     /// Write all records of the store as text, and read them.
     Store(StoreArgs),
 }
@@ -58,7 +61,8 @@ pub fn main() -> ExitCode {
         Command::Key(key) => ended(key.run(&disk, &*clock).map(|()| 0)),
         Command::Link(link) => ended(link.run(&disk, &clock)),
         Command::Domain(domain) => ended(domain.run(&disk, &clock)),
-        Command::Journal(journal) => ended(journal.run(&disk)),
+        Command::Journal(journal) => ended(journal.run(&disk, &clock)),
+        Command::Topics(topics) => ended(topics.run(&disk)),
         Command::Store(store) => ended(store.run(&disk, &clock)),
     }
 }

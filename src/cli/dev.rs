@@ -11,13 +11,14 @@ use thiserror::Error;
 
 use super::output;
 use super::place::DEV_FOLDER;
-use super::trace;
+use super::{topics, trace};
 use crate::admin::{self, Label, Sample};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Settings;
 use crate::disk::{Disk, DiskLock};
 use crate::edge::BindError;
 use crate::hostname::{Hostname, HostnameError};
+use crate::kafka::topics::TopicsError;
 use crate::server::{self, EachEvent, Extras, Running, ServeError, World};
 use crate::token::{Action, Claims, Keyring, KeyringError, SealError};
 
@@ -36,6 +37,9 @@ pub(super) struct DevArgs {
     /// The folder for keys and events, made if missing.
     #[arg(long, value_name = "DIR", default_value = DEV_FOLDER)]
     data: PathBuf,
+    /// A Kafka broker on this machine or near it, to bring events to; topics are made if missing.
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
     /// Do not print a line for each event.
     #[arg(long)]
     quiet: bool,
@@ -66,9 +70,15 @@ pub(super) enum DevError {
     /// Another one runs here.
     #[error("another `waypost dev` runs on {}: end it, or name another folder with --data", .0.display())]
     InUse(PathBuf),
+    /// The broker's address is none.
+    #[error("--kafka {0}: {1}")]
+    Kafka(String, String),
     /// The first key could not be made.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The topics could not be made.
+    #[error("--kafka: {0}")]
+    Topics(#[from] TopicsError),
     /// The node could not start.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -84,6 +94,9 @@ impl DevArgs {
         settings.edge.http = vec![self.http];
         settings.admin.listen = self.admin;
         settings.links.base = format!("http://{{host}}:{}", self.http.port());
+        if let Some(broker) = &self.kafka {
+            ship_to(&mut settings, broker, disk)?;
+        }
         let now = clock.wall();
         let keyring = Keyring::load(Arc::clone(disk), &settings.links.keys)?;
         if keyring.sealing_key(now).is_none() {
@@ -131,6 +144,18 @@ impl DevArgs {
         let lock = disk.lock(&self.data.join("dev.lock")).map_err(wrong)?;
         lock.ok_or_else(|| DevError::InUse(self.data.clone()))
     }
+}
+
+/// Has events brought to a broker, with topics of their own.
+fn ship_to(settings: &mut Settings, broker: &str, disk: &Arc<dyn Disk>) -> Result<(), DevError> {
+    settings.ship_to(broker);
+    if let Some((_, reason)) = settings.kafka.problems().into_iter().next() {
+        return Err(DevError::Kafka(broker.to_owned(), reason));
+    }
+    for topic in topics::create(settings, disk)? {
+        print(&format!("topic: {topic} made\n"));
+    }
+    Ok(())
 }
 
 /// Mints the links that `dev` shows.

@@ -17,7 +17,7 @@ use super::place::{PlaceArgs, PlaceError};
 use super::registrar::{Own, OwnError};
 use super::table;
 use crate::clock::Clock;
-use crate::disk::Disk;
+use crate::disk::{Disk, Reading};
 use crate::domains::{Addition, FileError, State, names};
 use crate::hostname::{Hostname, HostnameError};
 
@@ -114,6 +114,9 @@ pub(super) enum DomainError {
     /// The node, or the register here, refused.
     #[error("{0}")]
     Refused(String),
+    /// What is told of a name cannot be kept.
+    #[error("--{0}")]
+    Told(String),
     /// There is no such state.
     #[error("--state {0:?}: expected one of {states}", states = states())]
     State(String),
@@ -146,7 +149,12 @@ impl DomainArgs {
         let settings = place.settings(disk)?;
         let registrar = match NodeDoor::find(&settings.node.data) {
             Some(door) => Registrar::Node(door),
-            None => Registrar::Own(Box::new(Own::open(&settings, disk, clock)?)),
+            None => {
+                if command.needs_store() {
+                    Own::require(&settings, disk)?;
+                }
+                Registrar::Own(Box::new(Own::open(&settings, disk, clock)?))
+            }
         };
         match command {
             Wanted::List(state) => list(&registrar, state, json, out),
@@ -190,6 +198,13 @@ enum Wanted {
     Check(Hostname),
 }
 
+impl Wanted {
+    /// Whether it asks for what is kept: then a folder without a store is the wrong folder.
+    fn needs_store(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Show(_) | Self::Remove(_))
+    }
+}
+
 impl Command {
     fn read(self, disk: &Arc<dyn Disk>) -> Result<Wanted, DomainError> {
         Ok(match self {
@@ -206,8 +221,8 @@ impl Command {
                     Box::new(BufReader::new(io::stdin()))
                 } else {
                     let wrong = |source| DomainError::File { file: file.clone(), source };
-                    let bytes = disk.read(&file, MAX_FILE).map_err(wrong)?;
-                    Box::new(io::Cursor::new(bytes))
+                    let reading = Reading::begin(&**disk, &file).map_err(wrong)?;
+                    Box::new(BufReader::with_capacity(BLOCK, reading))
                 };
                 Wanted::File(file, text)
             }
@@ -217,7 +232,11 @@ impl Command {
                     None => None,
                     Some(text) => Some(hostname(&text)?.to_string()),
                 };
-                Wanted::Add(vec![Addition { name, sending, account, dkim }])
+                let addition = Addition { name, sending, account, dkim };
+                match addition.problem() {
+                    None => Wanted::Add(vec![addition]),
+                    Some(problem) => return Err(DomainError::Told(problem)),
+                }
             }
         })
     }
@@ -404,5 +423,4 @@ fn states() -> String {
 
 const BATCH: usize = 1_000;
 pub(super) const PAGE: usize = 500;
-/// A million names with all that can be told of each.
-const MAX_FILE: u64 = 1 << 30;
+const BLOCK: usize = 256 << 10;

@@ -11,10 +11,13 @@ use thiserror::Error;
 
 use super::output;
 use super::place::{Place, PlaceArgs, PlaceError};
+use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::journal::{
     DirectoryId, Position, PositionError, ReadError, Reader, Report, Stream, directories, inspect,
 };
+use crate::kafka::Cluster;
+use crate::shipper::{Replay, ReplayError, Replayed, dead};
 
 /// Reads the journal: no lock is taken, so a node may be running.
 #[derive(Args, Debug)]
@@ -26,6 +29,7 @@ pub(super) struct JournalArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print events as JSON lines, oldest first.
+    #[command(after_help = CAT_STATUS)]
     Cat {
         #[command(flatten)]
         place: PlaceArgs,
@@ -42,7 +46,7 @@ enum Command {
         #[arg(long)]
         positions: bool,
     },
-    /// Show directories and segments: numbers, times, sizes.
+    /// Show directories and segments: numbers, times, sizes, and what verify says of them.
     Inspect {
         #[command(flatten)]
         place: PlaceArgs,
@@ -50,7 +54,33 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Read every frame; exit 1 when something cannot be read.
+    /// Print the events that are too large for Kafka and were set aside, as JSON lines.
+    Dead {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Print the position, when it was set aside and why before each event, each with a tab.
+        #[arg(long)]
+        positions: bool,
+    },
+    /// Send kept events to Kafka again, with the same ids and bytes; a node may be running.
+    Replay {
+        #[command(flatten)]
+        place: PlaceArgs,
+        /// Start at this position, <directory id>:<sequence>.
+        #[arg(long, value_name = "POS")]
+        from: String,
+        /// Stop behind this one; without it, behind the last event kept.
+        #[arg(long, value_name = "POS")]
+        to: Option<String>,
+        /// The broker, where no configuration file names one.
+        #[arg(long, value_name = "HOST:PORT", conflicts_with = "config")]
+        kafka: Option<String>,
+    },
+    /// Read every frame, and say what is damaged, refused or lost.
+    ///
+    /// A tail that is not whole is not yet written, since a node may be writing: that and what a
+    /// crash left unfinished are told as notes and are no fault.
+    #[command(after_help = VERIFY_STATUS)]
     Verify {
         #[command(flatten)]
         place: PlaceArgs,
@@ -95,30 +125,57 @@ pub(super) enum JournalError {
         .0.display()
     )]
     Missing(PathBuf),
+    /// Nobody said where Kafka is.
+    #[error("no broker is named: set kafka.brokers in the file of --config, or use --kafka")]
+    NoBroker,
     /// Standard output failed.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
     /// The place could not be found out.
     #[error(transparent)]
     Place(#[from] PlaceError),
-    /// `--from` is no position.
-    #[error("--from: {0}")]
-    Position(#[from] PositionError),
+    /// An option names no position.
+    #[error("{option}: {source}")]
+    Position {
+        /// The option.
+        option: &'static str,
+        /// What it says.
+        source: PositionError,
+    },
     /// Reading a directory failed.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// `--from` names a directory that is not there.
-    #[error("--from: the journal has no directory {0}")]
-    UnknownDirectory(DirectoryId),
+    /// Not everything was sent again.
+    #[error("after {acknowledged} events: {source}")]
+    Replay {
+        /// How many are acknowledged.
+        acknowledged: u64,
+        /// Why it ended.
+        source: ReplayError,
+    },
+    /// `--from` or `--to` names a directory that is not there.
+    #[error("{option}: the journal has no directory {wanted}, only {}", listed(there))]
+    UnknownDirectory {
+        /// The option that names it.
+        option: &'static str,
+        /// The one that was named.
+        wanted: DirectoryId,
+        /// Those that are there.
+        there: Vec<DirectoryId>,
+    },
 }
 
 impl JournalArgs {
     /// Runs the command; returns the exit code.
-    pub(super) fn run(self, disk: &Arc<dyn Disk>) -> Result<u8, JournalError> {
+    pub(super) fn run(
+        self,
+        disk: &Arc<dyn Disk>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<u8, JournalError> {
         let mut out = BufWriter::new(io::stdout().lock());
         let result = match self.command {
             Command::Cat { place, from, stream, follow, positions } => {
-                let from = from.map(|text| text.parse()).transpose()?;
+                let from = from.map(|text| position("--from", &text)).transpose()?;
                 let folder = place.resolve(disk)?.journal;
                 cat(disk, &folder, from, stream.stream(), (follow, positions), &mut out)
             }
@@ -128,6 +185,18 @@ impl JournalArgs {
             Command::Verify { place, json } => {
                 show(disk, &place.resolve(disk)?, json, true, &mut out)
             }
+            Command::Dead { place, positions } => {
+                dead(disk, &place.resolve(disk)?.journal, positions, &mut out)
+            }
+            Command::Replay { place, from, to, kafka } => {
+                let mut place = place.resolve(disk)?;
+                if let Some(broker) = kafka {
+                    place.kafka.brokers = vec![broker];
+                }
+                let from = position("--from", &from)?;
+                let to = to.map(|text| position("--to", &text)).transpose()?;
+                replay(disk, clock, &place, from, to)
+            }
         };
         match result.and_then(|code| Ok(out.flush().map(|()| code)?)) {
             // Whoever read our output has seen enough, as `head` does.
@@ -135,6 +204,10 @@ impl JournalArgs {
             result => result,
         }
     }
+}
+
+fn position(option: &'static str, text: &str) -> Result<Position, JournalError> {
+    text.parse().map_err(|source| JournalError::Position { option, source })
 }
 
 fn found(disk: &Arc<dyn Disk>, folder: &Path) -> Result<Vec<(DirectoryId, PathBuf)>, JournalError> {
@@ -156,21 +229,24 @@ fn cat(
 ) -> Result<u8, JournalError> {
     let mut directories = found(disk, folder)?;
     if let Some(from) = from {
-        if !directories.iter().any(|(id, _)| *id == from.directory) {
-            return Err(JournalError::UnknownDirectory(from.directory));
+        let there: Vec<_> = directories.iter().map(|(id, _)| *id).collect();
+        if !there.contains(&from.directory) {
+            return Err(JournalError::UnknownDirectory {
+                option: "--from",
+                wanted: from.directory,
+                there,
+            });
         }
         directories.retain(|(id, _)| *id >= from.directory);
     }
-    let (mut skipped, mut printed) = (0, 0_u64);
+    let (mut skipped, mut refused, mut printed) = (0, 0, 0_u64);
     let last = directories.len() - 1;
     for (index, (id, path)) in directories.into_iter().enumerate() {
         let from = from.filter(|from| from.directory == id).map_or(1, |from| from.sequence);
         let mut reader = Reader::outside(Arc::clone(disk), id, &path, from);
-        let mut first = None;
         loop {
             while let Some(stored) = reader.read()? {
                 let sequence = stored.sequence;
-                first.get_or_insert(sequence);
                 if stored.frame.stream != stream {
                     continue;
                 }
@@ -181,24 +257,93 @@ fn cat(
                 out.write_all(b"\n")?;
                 printed += 1;
             }
-            if !(follow && index == last) {
+            let is_over = !(follow && index == last);
+            if is_over && !reader.is_in_doubt() {
                 break;
             }
             out.flush()?;
             std::thread::sleep(FOLLOW_EVERY);
         }
-        // What retention deleted before the first kept frame is no damage.
-        skipped += reader.skipped() - first.map_or(0, |first| first - from);
+        // What retention deleted before the first kept segment is no damage.
+        skipped += reader.skipped() - reader.deleted();
+        refused += reader.refused();
     }
     out.flush()?;
     if skipped > 0 {
         let skipped = output::counted(skipped, "damaged event");
         output::tell(format_args!("{skipped} skipped: see `waypost journal verify`"));
     }
+    if refused > 0 {
+        let refused = output::counted(refused, "segment");
+        output::tell(format_args!("{refused} refused: see `waypost journal verify`"));
+    }
     if let Some(from) = from.filter(|_| printed == 0) {
         output::tell(format_args!("there is no event from {from} on"));
     }
+    Ok(u8::from(skipped + refused > 0))
+}
+
+fn dead(
+    disk: &Arc<dyn Disk>,
+    folder: &Path,
+    positions: bool,
+    out: &mut impl Write,
+) -> Result<u8, JournalError> {
+    let wrong = |source| JournalError::Folder { folder: folder.to_owned(), source };
+    for letter in dead::read(&**disk, folder).map_err(wrong)? {
+        if positions {
+            write!(out, "{}\t{}\t{}\t", letter.position, letter.set_aside, letter.reason)?;
+        }
+        out.write_all(&letter.body)?;
+        out.write_all(b"\n")?;
+    }
     Ok(0)
+}
+
+fn replay(
+    disk: &Arc<dyn Disk>,
+    clock: &Arc<dyn Clock>,
+    place: &Place,
+    from: Position,
+    to: Option<Position>,
+) -> Result<u8, JournalError> {
+    if !place.kafka.is_configured() {
+        return Err(JournalError::NoBroker);
+    }
+    let directories = found(disk, &place.journal)?;
+    let named = [("--from", Some(from)), ("--to", to)];
+    for (option, wanted) in named.map(|(option, to)| (option, to.map(|to| to.directory))) {
+        let Some(wanted) = wanted else { continue };
+        let there: Vec<DirectoryId> = directories.iter().map(|(id, _)| *id).collect();
+        if !there.contains(&wanted) {
+            return Err(JournalError::UnknownDirectory { option, wanted, there });
+        }
+    }
+    let replay = Replay {
+        publish: Arc::new(Cluster::new(place.kafka.clone(), Arc::clone(disk))),
+        topics: place.kafka.topics.clone(),
+        window: place.window,
+        disk: Arc::clone(disk),
+        clock: Arc::clone(clock),
+    };
+    let mut sum = Replayed::default();
+    for (id, path) in directories {
+        if id < from.directory || to.is_some_and(|to| id > to.directory) {
+            continue;
+        }
+        let begin = if id == from.directory { from.sequence } else { 1 };
+        let end = to.filter(|to| to.directory == id).map_or(u64::MAX, |to| to.sequence);
+        let replayed = replay.run(id, &path, begin, end);
+        let acknowledged = sum.acknowledged;
+        let replayed = replayed.map_err(|source| JournalError::Replay { acknowledged, source })?;
+        sum.acknowledged += replayed.acknowledged;
+        sum.too_large += replayed.too_large;
+    }
+    output::tell(format_args!("{} events were sent again", sum.acknowledged));
+    if sum.too_large > 0 {
+        output::tell(format_args!("{} events are too large for Kafka", sum.too_large));
+    }
+    Ok(u8::from(sum.too_large > 0))
 }
 
 fn show(
@@ -231,20 +376,31 @@ fn show(
 
 fn verdict(reports: &[Report], out: &mut impl Write) -> io::Result<()> {
     for report in reports {
-        for fault in &report.faults {
-            writeln!(out, "{}: {fault}", report.directory)?;
-        }
+        remarks(report, &format!("{}: ", report.directory), out)?;
     }
-    let frames = reports.iter().map(|report| report.frames).sum::<u64>();
-    let segments = reports.iter().map(|report| report.segments.len()).sum::<usize>();
-    let faults = reports.iter().map(|report| report.faults.len()).sum::<usize>();
-    let state = match faults {
-        0 => "all can be read".to_owned(),
-        faults => output::counted(faults as u64, "fault"),
+    let sum = |of: fn(&Report) -> u64| reports.iter().map(of).sum::<u64>();
+    let frames = output::counted(sum(|report| report.frames), "event");
+    let segments = output::counted(sum(|report| report.segments.len() as u64), "segment");
+    let (faults, lost) = (sum(|report| report.faults.len() as u64), sum(|report| report.lost));
+    let state = match (faults, lost) {
+        (0, _) => "all can be read".to_owned(),
+        (_, 0) => format!("{}, no event lost", output::counted(faults, "fault")),
+        _ => {
+            format!("{}, {} lost", output::counted(faults, "fault"), output::counted(lost, "event"))
+        }
     };
-    let events = output::counted(frames, "event");
-    let segments = output::counted(segments as u64, "segment");
-    writeln!(out, "{events} in {segments}: {state}")
+    writeln!(out, "{frames} in {segments}: {state}")
+}
+
+/// What is wrong with a directory, then what looks odd and is not.
+fn remarks(report: &Report, before: &str, out: &mut impl Write) -> io::Result<()> {
+    for fault in &report.faults {
+        writeln!(out, "{before}fault: {fault}")?;
+    }
+    for note in &report.notes {
+        writeln!(out, "{before}note: {note}")?;
+    }
+    Ok(())
 }
 
 fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
@@ -267,10 +423,7 @@ fn table(report: &Report, out: &mut impl Write) -> io::Result<()> {
         let (number, bytes, state) = (segment.number, segment.bytes, segment.condition.name());
         writeln!(out, "  {number:>10}  {bytes:>12}  {sequences:<24}  {from:<27}  {state}")?;
     }
-    for fault in &report.faults {
-        writeln!(out, "  fault: {fault}")?;
-    }
-    Ok(())
+    remarks(report, "  ", out)
 }
 
 /// Stands where there is nothing to show.
@@ -290,6 +443,7 @@ fn object(report: &Report) -> Value {
             "to": segment.times.map(|(_, last)| last.to_string()),
             "events": segment.frames,
             "predecessor": segment.predecessor,
+            "unfinished_from": segment.unfinished,
         })
     });
     json!({
@@ -303,4 +457,13 @@ fn object(report: &Report) -> Value {
     })
 }
 
+fn listed(directories: &[DirectoryId]) -> String {
+    let texts: Vec<_> = directories.iter().map(ToString::to_string).collect();
+    texts.join(", ")
+}
+
+const CAT_STATUS: &str = "Exit status: 0 when all that is kept was printed, 1 when some of it is \
+                          damaged or refused, 2 when the journal could not be looked at.";
+const VERIFY_STATUS: &str = "Exit status: 0 when all can be read, 1 when something is damaged, \
+                             refused or lost, 2 when the journal could not be looked at.";
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);

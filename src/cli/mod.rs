@@ -17,6 +17,7 @@ mod registrar;
 mod serve;
 mod store;
 mod table;
+mod topics;
 mod trace;
 
 pub use command::main;

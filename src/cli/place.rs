@@ -12,6 +12,7 @@ use super::output;
 use crate::admin::NodeFile;
 use crate::config::{Problems, Settings};
 use crate::disk::Disk;
+use crate::kafka;
 use crate::token::LinkForm;
 
 /// The place of a command's keys and data.
@@ -34,6 +35,10 @@ pub(super) struct Place {
     pub(super) journal: PathBuf,
     /// What printed links look like.
     pub(super) form: LinkForm,
+    /// The connection to Kafka.
+    pub(super) kafka: kafka::Config,
+    /// Bytes of events on their way there.
+    pub(super) window: usize,
 }
 
 /// Why a place could not be found out.
@@ -91,6 +96,8 @@ impl Place {
             keys: settings.links.keys.clone(),
             journal: settings.journal.directory.clone(),
             form: settings.link_form(),
+            kafka: settings.kafka.clone(),
+            window: settings.shipper.window,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The store and the register in this process, while no node runs.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::runtime::Runtime;
 use super::domain::{Asked, PAGE};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::disk::Disk;
+use crate::disk::{Access, Disk};
 use crate::dns::{self, Lookup, Resolver};
 use crate::domains::{Looker, Origin, Register, RegisterError};
 use crate::drain::Drain;
@@ -45,12 +46,27 @@ pub(super) enum OwnError {
     /// Its key could not be read.
     #[error("store.seal_key_file {0}")]
     Seal(#[from] SealError),
+    /// There is no store yet.
+    #[error("there is no store {} yet: `waypost domain add`, or a node, makes it", .0.display())]
+    Missing(PathBuf),
     /// The runtime could not be started.
     #[error("a thread could not be started: {0}")]
     Runtime(io::Error),
 }
 
 impl Own {
+    /// Whether there is a store at all; none is made.
+    pub(super) fn require(settings: &Settings, disk: &Arc<dyn Disk>) -> Result<(), OwnError> {
+        let file = &settings.store.file;
+        match disk.open(file, Access::Read) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(OwnError::Missing(file.clone()))
+            }
+            // Whatever else is wrong is told when it is opened.
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the store; another process must not have it.
     pub(super) fn open(
         settings: &Settings,

@@ -62,6 +62,9 @@ impl StoreArgs {
         if NodeDoor::find(&settings.node.data).is_some() {
             return Err(StoreCommandError::Runs);
         }
+        if matches!(self.command, Command::Export) {
+            Own::require(&settings, disk)?;
+        }
         let own = Own::open(&settings, disk, clock)?;
         match self.command {
             Command::Export => {

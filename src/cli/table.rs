@@ -86,6 +86,7 @@ pub(super) fn sheet(domain: &Value) -> String {
     }
     line("since", text("since"));
     line("checked", text("checked"));
-    line("next check", text("next_check"));
+    let next = if domain["state"] == "removed" { "kept until" } else { "next check" };
+    line(next, text("next_check"));
     sheet
 }

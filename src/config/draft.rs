@@ -8,6 +8,7 @@ use super::document::{self, Value, Written};
 use super::problems::{Problem, Problems};
 use super::settings::Settings;
 use crate::disk::{Access, Disk};
+use crate::kafka::Password;
 
 /// Settings that may not be fit to be served. What others find wrong is added with its line, so
 /// that everything is told at once.
@@ -59,11 +60,19 @@ impl Draft {
     /// Adds the files that are named, are needed to start and cannot be read.
     pub fn object_to_missing_files(&mut self, disk: &dyn Disk) {
         let settings = &self.settings;
+        let password = match &settings.kafka.password {
+            Some(Password::File(file)) => Some(file.clone()),
+            _ => None,
+        };
         let named = [
             ("admin.token_file", settings.admin.token_file.clone()),
             ("admin.chain", settings.admin.chain.clone()),
             ("admin.key", settings.admin.key.clone()),
             ("events.address_key_file", settings.events.address_key_file.clone()),
+            ("kafka.ca", settings.kafka.ca.clone()),
+            ("kafka.certificate", settings.kafka.certificate.clone()),
+            ("kafka.key", settings.kafka.key.clone()),
+            ("kafka.password_file", password),
         ];
         for (key, file) in named {
             let Some(file) = file else { continue };

@@ -17,6 +17,8 @@ use crate::domains::Admission;
 use crate::event::AddressForm;
 use crate::hostname::Hostname;
 use crate::journal::Sync;
+use crate::kafka::{Compression, Password, Sasl, Secret, Security};
+use crate::shipper::Start;
 use crate::tls::{CertificateFiles, Version};
 
 /// Reads every section into `settings`.
@@ -30,6 +32,7 @@ pub(super) fn read(
     edge(settings, Section::new("edge", document, base), &mut finished);
     tls(settings, Section::new("tls", document, base), base, &mut finished);
     journal(settings, Section::new("journal", document, base), &mut finished);
+    kafka(settings, Section::new("kafka", document, base), &mut finished);
     links(settings, Section::new("links", document, base), &mut finished);
     events(settings, Section::new("events", document, base), &mut finished);
     domains(settings, Section::new("domains", document, base), &mut finished);
@@ -81,10 +84,7 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     section.take("idle", &mut edge.idle, duration);
     section.take("park", &mut edge.park, duration);
     section.take("write", &mut edge.write, duration);
-    section.take("streams", &mut edge.streams, |written, base| {
-        whole(written, base)
-            .and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
-    });
+    section.take("streams", &mut edge.streams, count_of);
     section.take("connections", &mut edge.connections, whole);
     section.take("per_address", &mut edge.per_address, whole);
     section.take("exempt", &mut edge.exempt, |written, base| list(written, base, network));
@@ -130,6 +130,50 @@ fn journal(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fin
     section.finish(finished);
 }
 
+fn kafka(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
+    let (kafka, shipper) = (&mut settings.kafka, &mut settings.shipper);
+    section.take("brokers", &mut kafka.brokers, |written, base| list(written, base, text));
+    section.take("security", &mut kafka.security, choice(&SECURITIES));
+    section.take("ca", &mut kafka.ca, optional_path);
+    section.take("certificate", &mut kafka.certificate, optional_path);
+    section.take("key", &mut kafka.key, optional_path);
+    section.take("sasl", &mut kafka.sasl, choice(&SASLS));
+    section.take("username", &mut kafka.username, text);
+    let (mut from_file, mut from_variable) = (None, None);
+    section.take("password_file", &mut from_file, |written, base| {
+        path(written, base).map(|file| Some(Password::File(file)))
+    });
+    section.take("password_variable", &mut from_variable, |written, base| {
+        password_variable(&text(written, base)?).map(Some)
+    });
+    if from_file.is_some() && from_variable.is_some() {
+        let reason = "expected kafka.password_file or kafka.password_variable, not both";
+        section.refuse(vec![("password_variable", reason.to_owned())]);
+    }
+    kafka.password = from_file.or(from_variable);
+    section.take("compression", &mut kafka.compression, choice(&COMPRESSIONS));
+    section.take("linger", &mut kafka.linger, duration);
+    section.take("batch", &mut kafka.batch, bytes);
+    section.take("window", &mut shipper.window, bytes);
+    section.take("start", &mut shipper.start, choice(&STARTS));
+    section.take("events_topic", &mut kafka.topics.events, text);
+    section.take("domains_topic", &mut kafka.topics.domains, text);
+    section.take("audits_topic", &mut kafka.topics.audits, text);
+    section.take("partitions", &mut kafka.partitions, count_of);
+    section.take("replicas", &mut kafka.replicas, count_of);
+    section.no_secret("password", "password_file");
+    section.refuse(kafka.problems());
+    section.refuse(shipper.problems());
+    section.finish(finished);
+}
+
+/// The password that a variable of the environment holds.
+#[expect(clippy::disallowed_methods, reason = "the environment is read here")]
+fn password_variable(name: &str) -> Result<Password, String> {
+    let held = std::env::var(name).map_err(|_| "the environment has no such text".to_owned())?;
+    Ok(Password::Given { variable: name.to_owned(), secret: Secret::new(held) })
+}
+
 fn links(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
     let links = &mut settings.links;
     section.take("keys", &mut links.keys, under_data);
@@ -159,23 +203,23 @@ fn domains(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fin
     section.take("target", &mut domains.target, optional_host);
     section.take("files", &mut domains.files, |written, base| list(written, base, path));
     section.take("authorities", &mut domains.authorities, authorities);
-    section.take("poll_rate", &mut domains.poll_rate, small);
+    section.take("poll_rate", &mut domains.poll_rate, count_of);
     section.take("poll_first", &mut domains.poll_first, duration);
     section.take("poll_longest", &mut domains.poll_longest, duration);
     section.take("poll_abandoned", &mut domains.poll_abandoned, duration);
     section.take("abandoned_after", &mut domains.abandoned_after, duration);
     section.take("poll_pointed", &mut domains.poll_pointed, duration);
-    section.take("detach_answers", &mut domains.detach_answers, small);
+    section.take("detach_answers", &mut domains.detach_answers, count_of);
     section.take("detach_after", &mut domains.detach_after, duration);
     section.take("quarantine", &mut domains.quarantine, duration);
-    section.take("names_per_domain", &mut domains.names_per_domain, small);
-    section.take("names_in_all", &mut domains.names_in_all, small);
+    section.take("names_per_domain", &mut domains.names_per_domain, count_of);
+    section.take("names_in_all", &mut domains.names_in_all, count_of);
     section.take("labels", &mut domains.labels, whole);
     section.take("refusals", &mut domains.refusals, whole);
     section.take("refusal_first", &mut domains.refusal_first, duration);
     section.take("refusal_longest", &mut domains.refusal_longest, duration);
-    section.take("questions_per_domain", &mut domains.questions_per_domain, small);
-    section.take("questions_in_all", &mut domains.questions_in_all, small);
+    section.take("questions_per_domain", &mut domains.questions_per_domain, count_of);
+    section.take("questions_in_all", &mut domains.questions_in_all, count_of);
     section.refuse(domains.problems());
     section.finish(finished);
 }
@@ -189,7 +233,7 @@ fn dns(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finishe
     section.take("longest", &mut dns.longest, duration);
     section.take("longest_absence", &mut dns.longest_absence, duration);
     section.take("in_flight", &mut dns.in_flight, whole);
-    section.take("server_rate", &mut dns.server_rate, small);
+    section.take("server_rate", &mut dns.server_rate, count_of);
     section.take("zone_port", &mut dns.zone_port, port);
     section.refuse(dns.problems());
     section.finish(finished);
@@ -215,9 +259,9 @@ fn acme(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished
         own.take("poll_longest", &mut issuer.poll_longest, duration);
         own.take("timeout", &mut issuer.timeout, duration);
         own.take("patience", &mut issuer.patience, duration);
-        own.take("orders", &mut issuer.orders, small);
-        own.take("per_domain", &mut issuer.per_domain, small);
-        own.take("per_name", &mut issuer.per_name, small);
+        own.take("orders", &mut issuer.orders, count_of);
+        own.take("per_domain", &mut issuer.per_domain, count_of);
+        own.take("per_name", &mut issuer.per_name, count_of);
         own.no_secret("eab_key", "eab_key_file");
         own.refuse(issuer.problems());
         own.finish(finished);
@@ -288,8 +332,8 @@ fn whole(written: &Written, base: &Path) -> Result<usize, String> {
     count(written, base).and_then(|count| usize::try_from(count).map_err(|_| "is too large".into()))
 }
 
-fn small(written: &Written, base: &Path) -> Result<u32, String> {
-    count(written, base).and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
+fn count_of(written: &Written, base: &Path) -> Result<u32, String> {
+    whole(written, base).and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
 }
 
 fn port(written: &Written, base: &Path) -> Result<u16, String> {
@@ -336,9 +380,9 @@ fn under_data(written: &Written, _: &Path) -> Result<PathBuf, String> {
     path(written, Path::new(""))
 }
 
-const SECTIONS: [&str; 13] = [
-    "node", "edge", "tls", "journal", "links", "events", "domains", "dns", "acme", "store",
-    "admin", "trace", "shutdown",
+const SECTIONS: [&str; 14] = [
+    "node", "edge", "tls", "journal", "kafka", "links", "events", "domains", "dns", "acme",
+    "store", "admin", "trace", "shutdown",
 ];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
@@ -347,6 +391,17 @@ static ADMISSIONS: [(&str, Admission); 2] =
     [("cname", Admission::Cname), ("registered", Admission::Registered)];
 static SELF_PROBES: [(&str, SelfProbe); 3] =
     [("off", SelfProbe::Off), ("warn", SelfProbe::Warn), ("require", SelfProbe::Require)];
+static SECURITIES: [(&str, Security); 2] =
+    [("plaintext", Security::Plaintext), ("tls", Security::Tls)];
+static SASLS: [(&str, Sasl); 4] = [
+    ("none", Sasl::None),
+    ("plain", Sasl::Plain),
+    ("scram-sha-256", Sasl::ScramSha256),
+    ("scram-sha-512", Sasl::ScramSha512),
+];
+static COMPRESSIONS: [(&str, Compression); 3] =
+    [("zstd", Compression::Zstd), ("lz4", Compression::Lz4), ("none", Compression::None)];
+static STARTS: [(&str, Start); 2] = [("oldest", Start::Oldest), ("now", Start::Now)];
 static ADDRESS_FORMS: [(&str, AddressForm); 3] = [
     ("whole", AddressForm::Whole),
     ("truncated", AddressForm::Truncated),

@@ -11,8 +11,9 @@ use super::problems::{Problem, Problems};
 use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
+use crate::journal::Keep;
 use crate::token::LinkForm;
-use crate::{acme, admin, dns, domains, edge, event, journal, store, tls, token};
+use crate::{acme, admin, dns, domains, edge, event, journal, kafka, shipper, store, tls, token};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,10 @@ pub struct Settings {
     pub tls: tls::Config,
     /// The journal.
     pub journal: journal::Config,
+    /// The connection to Kafka.
+    pub kafka: kafka::Config,
+    /// How the journal is brought there.
+    pub shipper: shipper::Config,
     /// Link keys and the form of printed links.
     pub links: token::Config,
     /// What events keep.
@@ -106,6 +111,8 @@ impl Default for Settings {
             edge: edge::Config::default(),
             tls: tls::Config::default(),
             journal: journal::Config::default(),
+            kafka: kafka::Config::default(),
+            shipper: shipper::Config::default(),
             links: token::Config::default(),
             events: event::Config::default(),
             domains: domains::Config::default(),
@@ -154,6 +161,12 @@ impl Settings {
         settings
     }
 
+    /// Sends events to one broker without protection, as `waypost dev` does.
+    pub fn ship_to(&mut self, broker: &str) {
+        self.kafka.brokers = vec![broker.to_owned()];
+        self.keep_what_is_needed();
+    }
+
     /// What printed links look like.
     pub fn link_form(&self) -> LinkForm {
         LinkForm {
@@ -167,6 +180,13 @@ impl Settings {
     pub fn keys() -> Vec<String> {
         let base = Path::new("");
         sections::read(&mut Self::default(), &mut document::read(ONE_OF_EACH).0, base).keys
+    }
+
+    /// With Kafka behind it, the journal deletes nothing that is not acknowledged there.
+    fn keep_what_is_needed(&mut self) {
+        if self.kafka.is_configured() {
+            self.journal.keep = Keep::Unacknowledged;
+        }
     }
 
     fn place_under_data(&mut self) {
@@ -191,6 +211,7 @@ impl Settings {
         };
         let Finished { problems, .. } = sections::read(&mut settings, document, base);
         settings.place_under_data();
+        settings.keep_what_is_needed();
         (settings, problems)
     }
 }

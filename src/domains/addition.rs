@@ -40,6 +40,21 @@ impl Addition {
         Self { name, sending: None, account: None, dkim: None }
     }
 
+    /// What cannot be kept of it, in words; `None` when all can.
+    pub fn problem(&self) -> Option<String> {
+        let told = [
+            ("account", self.account.as_deref(), LONGEST_ACCOUNT),
+            ("dkim", self.dkim.as_deref(), LONGEST_KEY),
+        ];
+        told.into_iter().find_map(|(key, text, longest)| match text.map(str::len) {
+            Some(0) => Some(format!("{key} is empty: leave it out")),
+            Some(length) if length > longest => {
+                Some(format!("{key} has {length} bytes, expected at most {longest}"))
+            }
+            _ => None,
+        })
+    }
+
     fn apply(&self, domain: &mut Domain) -> bool {
         let mut is_changed = false;
         for (told, place) in [
@@ -200,6 +215,10 @@ fn claim(
     if addition.apply(&mut domain) { Claim::Changed(domain) } else { Claim::Same }
 }
 
+/// Bytes of an account.
+const LONGEST_ACCOUNT: usize = 256;
+/// Bytes of a DKIM key with its selector; an RSA key of 4,096 bits takes 750.
+const LONGEST_KEY: usize = 4_096;
 /// Readings of a record that somebody else keeps changing.
 const TRIES: usize = 5;
 

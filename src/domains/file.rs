@@ -32,6 +32,9 @@ pub enum FileError {
     /// A word behind the name is none of the known ones.
     #[error("line {0}: {1:?}: expected sending=DOMAIN, account=NAME or dkim=KEY")]
     Word(u64, String),
+    /// What is told of the name cannot be kept.
+    #[error("line {0}: {1}")]
+    Told(u64, String),
     /// The file cannot be read further.
     #[error("line {0}: {1}")]
     Read(u64, io::Error),
@@ -67,7 +70,10 @@ fn parse(line: &str, number: u64) -> Option<Line> {
         };
         *place.0 = Some(place.1.to_owned());
     }
-    Some(Ok(addition))
+    match addition.problem() {
+        None => Some(Ok(addition)),
+        Some(problem) => Some(Err(FileError::Told(number, problem))),
+    }
 }
 
 fn shortened(text: &str) -> String {

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use super::guard::{Bucket, Buckets, Rate};
-use super::look::registrable;
+use super::look::{registrable, sibling};
 use super::{Admission, Config, Finding, Sight};
 use crate::hostname::Hostname;
 
@@ -181,8 +181,8 @@ impl Gate {
         }
     }
 
-    /// Goes on with what was seen of a name.
-    pub fn saw(&mut self, name: &Hostname, sight: &Sight, sibling: &str, now: Instant) -> Ruling {
+    /// Goes on with what was seen of a name; `label` is one that nobody published.
+    pub fn saw(&mut self, name: &Hostname, sight: &Sight, label: &str, now: Instant) -> Ruling {
         // An alias, and a name that is not there, are told by the first answer.
         if !matches!(
             sight.finding,
@@ -204,11 +204,7 @@ impl Gate {
         if !self.draw_questions(name, probe, now) {
             return Ruling::Refused(Refusal::Busy);
         }
-        let parent = name.as_str().split_once('.').map_or("", |(_, parent)| parent);
-        match Hostname::parse(&format!("{sibling}.{parent}")) {
-            Ok(sibling) => Ruling::Probe(sibling),
-            Err(_) => self.draw(name),
-        }
+        sibling(name, label).map_or_else(|| self.draw(name), Ruling::Probe)
     }
 
     /// Goes on with whether the name that nobody published leads to us too; `None` when the DNS

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::{Config, Finding, ServerView, Sight};
 use crate::dns::{
-    Answer, CaaSet, Data, End, Failure, Issuer, Kind, Lookup, Name, Question, Reply, ServerReply,
-    Verdict, ZoneReply,
+    Answer, CaaSet, Data, End, Failure, Issuer, Kind, Lookup, Name, Question, Record, Reply,
+    ServerReply, Verdict, ZoneReply,
 };
 use crate::hostname::Hostname;
 
@@ -66,6 +66,23 @@ impl Looker {
             Err((name, failure)) => Finding::Failed(name, failure),
         };
         Sight { finding, chain, servers }
+    }
+
+    /// What was seen of a name that only a visit could bring in, with what is beside it: under a
+    /// wildcard that leads to us nobody can tell which names are meant.
+    pub(super) async fn beside(&self, name: &Hostname, sight: Sight) -> Sight {
+        let leads_here = matches!(
+            sight.finding,
+            Finding::Target | Finding::Forbidden { .. } | Finding::Flattened(_)
+        );
+        let sibling = sibling(name, &unpublished());
+        let (true, Some(sibling)) = (leads_here, sibling) else { return sight };
+        let finding = match self.is_wild(&sibling, &sight.finding).await {
+            Ok(false) => return sight,
+            Ok(true) => Finding::Wildcard,
+            Err(failure) => Finding::Failed(Name::from(&sibling), failure),
+        };
+        Sight { finding, ..sight }
     }
 
     /// Whether a name that nobody published leads somewhere too, as the one beside it does: then a
@@ -152,18 +169,43 @@ impl Looker {
         })
     }
 
-    /// A name without a CNAME: compares its addresses with the target's.
+    /// A name without a CNAME: compares its addresses with the target's. One that is not the
+    /// target's says enough; that all are must be known of both kinds.
     async fn unaliased(&self, name: &Name) -> Result<Finding, (Name, Failure)> {
-        let addresses = async |of: &Name| {
-            self.lookup.addresses(of).await.map_err(|failure| (of.clone(), failure))
-        };
-        let own: Vec<IpAddr> = addresses(name).await?;
-        if own.is_empty() {
-            return Ok(Finding::NoCname);
+        let (mut own, mut failed, mut is_foreign) = (Vec::new(), None, false);
+        for kind in [Kind::A, Kind::Aaaa] {
+            let found = match self.addresses(name, kind).await {
+                Ok(found) if found.is_empty() => continue,
+                Ok(found) => found,
+                Err(failure) => {
+                    failed.get_or_insert_with(|| (name.clone(), failure));
+                    continue;
+                }
+            };
+            match self.addresses(&self.target, kind).await {
+                Ok(targets) => is_foreign |= found.iter().any(|one| !targets.contains(one)),
+                Err(failure) => {
+                    failed.get_or_insert_with(|| (self.target.clone(), failure));
+                }
+            }
+            own.extend(found);
         }
-        let targets = addresses(&self.target).await?;
-        let is_flattened = own.iter().all(|address| targets.contains(address));
-        Ok(if is_flattened { Finding::Flattened(own) } else { Finding::Addresses(own) })
+        match failed {
+            _ if is_foreign => Ok(Finding::Addresses(own)),
+            Some(failed) => Err(failed),
+            None if own.is_empty() => Ok(Finding::NoCname),
+            None => Ok(Finding::Flattened(own)),
+        }
+    }
+
+    async fn addresses(&self, name: &Name, kind: Kind) -> Result<Vec<IpAddr>, Failure> {
+        let reply = self.lookup.ask(&Question::new(name, kind)).await?;
+        let address = |record: &Record| match record.data {
+            Data::A(address) => Some(IpAddr::from(address)),
+            Data::Aaaa(address) => Some(IpAddr::from(address)),
+            _ => None,
+        };
+        Ok(reply.records().iter().filter_map(address).collect())
     }
 
     /// Whether the authorities may certify a name that leads to the target.
@@ -223,6 +265,17 @@ pub fn registrable(name: &Hostname) -> (&str, usize) {
     let below = text.len().saturating_sub(domain.len());
     let labels = text.get(..below).unwrap_or_default().split('.').filter(|l| !l.is_empty()).count();
     (domain, labels)
+}
+
+/// A label that nobody published.
+pub(super) fn unpublished() -> String {
+    format!("waypost-{}", uuid::Uuid::new_v4().simple())
+}
+
+/// The name beside another with a label of its own; `None` when it would be too long, or none.
+pub(super) fn sibling(name: &Hostname, label: &str) -> Option<Hostname> {
+    let (_, parent) = name.as_str().split_once('.')?;
+    Hostname::parse(&format!("{label}.{parent}")).ok()
 }
 
 /// How names are proven, as CAA records call it (RFC 8657 §4).

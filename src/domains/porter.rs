@@ -7,7 +7,7 @@ use std::time::Duration;
 use dashmap::{DashMap, Entry};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::look::Way;
+use super::look::{Way, unpublished};
 use super::measures::Measures;
 use super::{
     Config, Finding, Gate, Glance, Known, Permit, Poller, Refusal, Register, Ruling, Sight,
@@ -129,8 +129,7 @@ impl Porter {
                     if known == Known::Listed {
                         return self.listed(name, &seen).await;
                     }
-                    let sibling = sibling();
-                    let ruling = self.gate().saw(name, &seen, &sibling, clock.now());
+                    let ruling = self.gate().saw(name, &seen, &unpublished(), clock.now());
                     sight = Some(seen);
                     ruling
                 }
@@ -201,11 +200,6 @@ impl Drop for Ruled<'_> {
     fn drop(&mut self) {
         self.inner.ruling.remove(self.name);
     }
-}
-
-/// A label that nobody published.
-fn sibling() -> String {
-    format!("waypost-{}", uuid::Uuid::new_v4().simple())
 }
 
 fn unseen() -> Sight {

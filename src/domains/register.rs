@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 use super::certification::Haste;
 use super::judge::{is_ordered, judge};
 use super::{
-    Config, Domain, Judged, Known, Listed, Looker, Origin, Reason, Sight, State, event, view,
+    Admission, Config, Domain, Judged, Known, Listed, Looker, Origin, Reason, Sight, State, event,
+    view,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::event::Ids;
@@ -54,7 +55,7 @@ pub enum RegisterError {
     #[error("{0} is not listed")]
     Missing(Hostname),
     /// Nothing is asked of the DNS here.
-    #[error("there is no domains.target to look for")]
+    #[error("domains.target is empty here, so nothing is asked of the DNS")]
     NoTarget,
     /// The store failed.
     #[error(transparent)]
@@ -116,7 +117,7 @@ impl Register {
     }
 
     /// Looks at a name now, past everything that was remembered, and says what was seen. A name
-    /// that is not listed is told of and not kept.
+    /// that is not listed is told of as if a visit brought it, and not kept.
     pub async fn check(&self, name: &Hostname) -> Result<Value, RegisterError> {
         let looker = self.inner.looker.as_ref().ok_or(RegisterError::NoTarget)?;
         looker.forget(name);
@@ -130,7 +131,11 @@ impl Register {
             }
             Ok((domain, due)) => Ok(view::report(&domain, Some(due), &sight, &self.inner.config)),
             Err(RegisterError::Missing(_)) => {
-                let new = Domain::new(name.clone(), Origin::Operator, now);
+                let sight = match self.inner.config.admission {
+                    Admission::Cname => looker.beside(name, sight).await,
+                    Admission::Registered => sight,
+                };
+                let new = Domain::new(name.clone(), Origin::Visit, now);
                 let judged = self.judged(&new, &sight, now);
                 let mut report = view::report(&judged.domain, None, &sight, &self.inner.config);
                 report["listed"] = Value::Bool(false);

@@ -65,6 +65,9 @@ pub(super) fn report(
     object.insert("seen".to_owned(), json!(sight.finding.found(&sight.chain)));
     let failed = matches!(sight.finding, Finding::Failed(..));
     object.insert("answered".to_owned(), json!(!failed));
+    if failed {
+        object.insert("why".to_owned(), json!(UNANSWERED));
+    }
     Value::Object(object)
 }
 
@@ -72,3 +75,7 @@ fn expected(domain: &Domain, config: &Config) -> Option<String> {
     let target = config.target.as_ref()?;
     Some(format!("{}. CNAME {target}.", domain.name))
 }
+
+/// Why nothing is said of a name when its check failed.
+const UNANSWERED: &str =
+    "the DNS did not say, which is no absence: nothing is known anew, and nothing was changed";

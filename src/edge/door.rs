@@ -27,6 +27,7 @@ use crate::event::{Encoder, Ids};
 use crate::hostname::Hostname;
 use crate::journal::Appender;
 use crate::metrics::Metrics;
+use crate::shipper::Lane;
 use crate::tls::Certificates;
 use crate::token::Keyring;
 
@@ -130,10 +131,20 @@ impl Door {
         self.rereading.start(drain);
     }
 
-    /// One more reactor. `drain` is a branch of its own.
-    pub fn reactor(self: &Arc<Self>, appender: Appender, drain: Drain) -> Arc<Reactor> {
+    /// One more reactor. `lane` is its second path, if there is one; `drain` is a branch of its
+    /// own.
+    pub fn reactor(
+        self: &Arc<Self>,
+        appender: Appender,
+        lane: Option<Lane>,
+        drain: Drain,
+    ) -> Arc<Reactor> {
+        let recorder = Recorder::new(appender, self.answer_within);
         Arc::new(Reactor {
-            recorder: Recorder::new(appender, self.answer_within),
+            recorder: match lane {
+                Some(lane) => recorder.with_second_path(lane, self.answer_within),
+                None => recorder,
+            },
             drain,
             tally: self.measures.tally(),
             http1: parked::builder(),

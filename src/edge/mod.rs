@@ -37,6 +37,7 @@ mod proxy;
 mod recorder;
 mod rereading;
 mod route;
+mod second;
 mod stream;
 mod visit;
 

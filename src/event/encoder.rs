@@ -63,6 +63,13 @@ pub struct Link<'a> {
     pub url: Option<&'a str>,
 }
 
+impl<'a> Link<'a> {
+    /// The message, unless it is empty: CloudEvents 1.0 knows no empty `subject`.
+    fn subject(&self) -> Option<&'a str> {
+        self.message.filter(|message| !message.is_empty())
+    }
+}
+
 /// One event, borrowed from the request.
 #[derive(Clone, Debug)]
 pub struct Event<'a> {
@@ -96,6 +103,14 @@ pub struct Event<'a> {
     pub headers: [Option<&'a [u8]>; KEPT_HEADERS.len()],
 }
 
+/// The type of an encoded event, found where [`Encoder::encode`] puts it; `None` when the bytes do
+/// not begin as ours do.
+pub fn type_of(encoded: &[u8]) -> Option<&str> {
+    let rest = encoded.strip_prefix(BEFORE_ID)?.get(ID..)?.strip_prefix(BEFORE_TYPE)?;
+    let length = rest.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(&rest[..length]).ok()
+}
+
 /// Encodes events as the operator's settings say.
 #[derive(Clone, Debug)]
 pub struct Encoder {
@@ -112,14 +127,14 @@ impl Encoder {
 
     /// Appends the event to `out`, as one JSON object on one line.
     pub fn encode(&self, event: &Event<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"specversion\":\"1.0\",\"id\":\"");
-        out.extend_from_slice(event.id.hyphenated().encode_lower(&mut [0; 36]).as_bytes());
-        out.extend_from_slice(b"\",\"type\":\"");
+        out.extend_from_slice(BEFORE_ID);
+        out.extend_from_slice(event.id.hyphenated().encode_lower(&mut [0; ID]).as_bytes());
+        out.extend_from_slice(BEFORE_TYPE);
         out.extend_from_slice(event.kind.name().as_bytes());
         out.extend_from_slice(b"\",\"source\":\"https://");
         out.extend_from_slice(event.host.as_str().as_bytes());
         out.push(b'"');
-        json::optional(out, "subject", event.link.message);
+        json::optional(out, "subject", event.link.subject());
         out.extend_from_slice(b",\"time\":\"");
         out.extend_from_slice(&event.time.rfc3339());
         out.extend_from_slice(b"\",\"datacontenttype\":\"application/json\",\"data\":{");
@@ -141,7 +156,7 @@ impl Encoder {
         for (name, text) in [
             ("account", link.account),
             ("campaign", link.campaign),
-            ("message", link.message),
+            ("message", link.subject()),
             ("template", link.template),
             ("list", link.list),
             ("recipient", link.recipient),
@@ -259,5 +274,10 @@ impl Cut {
     }
 }
 
+/// What an event begins with: id and type stand at fixed places.
+const BEFORE_ID: &[u8] = b"{\"specversion\":\"1.0\",\"id\":\"";
+const BEFORE_TYPE: &[u8] = b"\",\"type\":\"";
+/// Bytes of an id.
+const ID: usize = 36;
 /// Metadata, user agent, referer, languages and the kept headers.
 const CUTTABLE: usize = 4 + KEPT_HEADERS.len();

@@ -12,6 +12,6 @@ mod json;
 
 pub use address::{AddressKey, AddressKeyError};
 pub use config::{AddressForm, Config};
-pub use encoder::{Encoder, Event, Kind, Link};
+pub use encoder::{Encoder, Event, Kind, Link, type_of};
 pub use headers::KEPT_HEADERS;
 pub use ids::Ids;

@@ -43,6 +43,8 @@ struct Slot {
     sequence: u64,
     id: [u8; 16],
     waker: Option<Waker>,
+    /// Something else has recorded the frame and counted it.
+    is_disowned: bool,
 }
 
 impl Appender {
@@ -59,7 +61,7 @@ impl Appender {
         // Held over the push, so that slots stand in the order of their sequences.
         let mut waiters = self.inner.lock();
         let sequence = self.inner.queue.push(frame, self.inner.index)?;
-        waiters.slots.push_back(Slot { sequence, id: frame.id, waker: None });
+        waiters.slots.push_back(Slot { sequence, id: frame.id, waker: None, is_disowned: false });
         let ticket = waiters.settled + waiters.slots.len() as u64 - 1;
         Ok(Durable { inner: Arc::clone(&self.inner), ticket, sequence })
     }
@@ -81,7 +83,8 @@ impl Appender {
 
     /// The ids of the frames that are still in progress.
     pub fn in_progress(&self) -> Vec<[u8; 16]> {
-        self.inner.lock().slots.iter().map(|slot| slot.id).collect()
+        let waiters = self.inner.lock();
+        waiters.slots.iter().filter(|slot| !slot.is_disowned).map(|slot| slot.id).collect()
     }
 
     /// The account that is told of durable frames.
@@ -96,15 +99,17 @@ impl Inner {
         let mut waiters = self.lock();
         let count = waiters.slots.partition_point(|slot| slot.sequence < durable);
         waiters.settled += count as u64;
+        let mut journalled = 0;
         // Woken under the lock: a waking only queues the task, on this thread.
         for slot in waiters.slots.drain(..count) {
+            journalled += u64::from(!slot.is_disowned);
             if let Some(waker) = slot.waker {
                 waker.wake();
             }
         }
         drop(waiters);
-        if count > 0 {
-            self.account.journalled(count as u64);
+        if journalled > 0 {
+            self.account.journalled(journalled);
         }
     }
 
@@ -126,6 +131,31 @@ impl Durable {
     /// The frame's sequence in its directory.
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// A claim on the frame's place in the ledger.
+    pub fn claim(&self) -> Claim {
+        Claim { inner: Arc::clone(&self.inner), ticket: self.ticket }
+    }
+}
+
+/// A claim on the place of a frame in the ledger: whoever records the frame first counts it.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    inner: Arc<Inner>,
+    ticket: u64,
+}
+
+impl Claim {
+    /// Has the journal not count the frame; false when it has counted it already.
+    pub fn disown(&self) -> bool {
+        let mut waiters = self.inner.lock();
+        let place = self.ticket.checked_sub(waiters.settled);
+        let slot = place.and_then(|at| usize::try_from(at).ok());
+        match slot.and_then(|at| waiters.slots.get_mut(at)) {
+            Some(slot) => !std::mem::replace(&mut slot.is_disowned, true),
+            None => false,
+        }
     }
 }
 

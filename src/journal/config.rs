@@ -54,7 +54,7 @@ impl Default for Config {
             sync: Sync::Disk,
             segment: 64 << 20,
             queue: 64 << 20,
-            gather: Duration::from_millis(3),
+            gather: Duration::from_millis(5),
             answer_within: Duration::from_secs(1),
             retention_size: 8 << 30,
             retention_age: Duration::from_secs(30 * 86_400),

@@ -26,26 +26,31 @@ pub struct Cursor {
     path: PathBuf,
     directory: DirectoryId,
     position: u64,
+    is_damaged: bool,
+    is_new: bool,
 }
 
 impl Cursor {
     /// Reads the cursor in a directory.
     pub fn open(disk: Arc<dyn Disk>, path: &Path, directory: DirectoryId) -> io::Result<Self> {
         let path = path.join(NAME);
+        let mut is_new = false;
         let position = match disk.open(&path, Access::Read) {
             Ok(file) => {
                 // One more than a cursor has, so that one that is too long is seen.
                 let mut bytes = [0; LENGTH + 1];
                 let count = file.read_at(&mut bytes, 0)?;
-                decode(&bytes[..count], directory).unwrap_or_else(|| {
-                    tracing::warn!(%directory, "the journal's cursor is damaged: starting over");
-                    FIRST
-                })
+                decode(&bytes[..count], directory)
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => FIRST,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                is_new = true;
+                Some(FIRST)
+            }
             Err(error) => return Err(error),
         };
-        Ok(Self { disk, path, directory, position })
+        let is_damaged = position.is_none();
+        let position = position.unwrap_or(FIRST);
+        Ok(Self { disk, path, directory, position, is_damaged, is_new })
     }
 
     /// Puts the position on stable storage. A position before the present one is ignored: what
@@ -56,7 +61,18 @@ impl Cursor {
         }
         self.disk.write_whole(&self.path, &encode(self.directory, position))?;
         self.position = position;
+        self.is_new = false;
         Ok(())
+    }
+
+    /// Whether the file was there and could not be understood, so that it reads as the beginning.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    /// Whether nothing of the directory was ever acknowledged further on.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The first sequence that is not acknowledged.
@@ -80,7 +96,7 @@ fn decode(bytes: &[u8], directory: DirectoryId) -> Option<u64> {
     (*bytes == encode(directory, position)).then_some(position)
 }
 
-const NAME: &str = "cursor";
+pub(super) const NAME: &str = "cursor";
 const MAGIC: &[u8; 8] = b"WAYPCUR1";
 const LENGTH: usize = 28;
 const FIRST: u64 = 1;
@@ -95,10 +111,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let disk: Arc<dyn Disk> = Arc::new(SystemDisk);
         let open = || Cursor::open(Arc::clone(&disk), folder.path(), DirectoryId(7)).unwrap();
-        assert_eq!(open().position(), 1);
+        assert_eq!((open().position(), open().is_new()), (1, true));
         open().advance(40).unwrap();
         open().advance(39).unwrap();
-        assert_eq!(open().position(), 40);
+        assert_eq!((open().position(), open().is_new()), (40, false));
         let other = Cursor::open(Arc::clone(&disk), folder.path(), DirectoryId(8)).unwrap();
         assert_eq!(other.position(), 1, "the cursor of another directory is none here");
     }

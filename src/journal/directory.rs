@@ -15,6 +15,13 @@ use crate::disk::{Access, Disk, DiskLock};
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DirectoryId(pub(super) u64);
 
+impl DirectoryId {
+    /// The number that its 16 digits write.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for DirectoryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -67,7 +74,8 @@ impl FromStr for Position {
 /// A text that is no position.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 #[error(
-    "{0:?} is no journal position, expected <directory id>:<sequence> such as 0006471dcf1a2b3c:1"
+    "{0:?} is no journal position, expected <directory id>:<sequence> such as \
+     0006471dcf1a2b3c:1, the first"
 )]
 pub struct PositionError(String);
 
@@ -92,8 +100,8 @@ pub(super) struct Held {
     _lock: DiskLock,
 }
 
-/// Takes the lock of every directory that is free. The newest of them, or a new one, is to be
-/// written; the others belonged to processes that are gone.
+/// Takes the lock of every directory that is free. The newest of them that can be gone on with,
+/// or a new one, is to be written; the others belonged to processes that are gone.
 pub(super) fn hold(
     disk: &dyn Disk,
     folder: &Path,
@@ -111,7 +119,13 @@ pub(super) fn hold(
             free.push(Held { id, path, _lock: lock });
         }
     }
-    let own = match free.pop() {
+    let mut own = None;
+    for at in (0..free.len()).rev() {
+        if own.is_none() && can_go_on(disk, &free[at])? {
+            own = Some(free.remove(at));
+        }
+    }
+    let own = match own {
         Some(own) => own,
         // Two processes that start in the same microsecond are told apart by the lock.
         None => make(disk, folder, wall.micros().max(newest + 1))?,
@@ -120,6 +134,15 @@ pub(super) fn hold(
     disk.sync_directory(&own.path)?;
     disk.sync_directory(folder)?;
     Ok((own, free))
+}
+
+/// Whether what a directory holds tells which sequences and numbers were given in it: where all
+/// of it was deleted, or another version wrote, nobody knows.
+fn can_go_on(disk: &dyn Disk, held: &Held) -> io::Result<bool> {
+    let files = segments(disk, held.id, &held.path)?;
+    let is_known = files.iter().all(|file| file.header != Err(HeaderFault::Unknown));
+    let is_whole = files.first().is_some_and(|first| first.number == 1);
+    Ok(is_known && (is_whole || files.iter().any(SegmentFile::may_hold_frames)))
 }
 
 /// Puts the names of all folders down to this one on stable storage, whoever made them.
@@ -145,6 +168,19 @@ fn make(disk: &dyn Disk, folder: &Path, mut id: u64) -> io::Result<Held> {
         }
         id += 1;
     }
+}
+
+/// Takes the locks of the directories that are free, but for those of `known`.
+pub(super) fn free(disk: &dyn Disk, folder: &Path, known: &[DirectoryId]) -> io::Result<Vec<Held>> {
+    let mut free = Vec::new();
+    for (id, path) in directories(disk, folder)? {
+        if !known.contains(&id)
+            && let Some(lock) = disk.lock(&path.join(LOCK))?
+        {
+            free.push(Held { id, path, _lock: lock });
+        }
+    }
+    Ok(free)
 }
 
 /// A file in a directory whose name is that of a segment.
@@ -246,5 +282,5 @@ pub(super) fn segments(
     Ok(files)
 }
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 const READ_AT_ONCE: usize = 1 << 20;

@@ -30,7 +30,8 @@ pub enum Stream {
 }
 
 impl Stream {
-    fn of(byte: u8) -> Option<Self> {
+    /// The stream that a frame's byte names.
+    pub fn of(byte: u8) -> Option<Self> {
         [Self::Events, Self::Domains, Self::Audits].into_iter().find(|s| *s as u8 == byte)
     }
 }

@@ -10,6 +10,7 @@ use super::frame::{self, Numbered};
 use super::missing::{Missing, Run};
 use super::overlap::{Contradiction, Overlap};
 use super::report::{Condition, Fault, Note, Report, SegmentReport};
+use super::salvage;
 use super::scan::{Found, Scan, Unreadable};
 use super::segment::HeaderFault;
 use crate::disk::{Access, Disk};
@@ -17,7 +18,19 @@ use crate::disk::{Access, Disk};
 /// Reads every frame of a directory and says what is there. A tail that is not whole is not yet
 /// written, and no fault; nor is what a crash left unfinished, since nothing was said of it.
 pub fn inspect(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report> {
-    let cursor = Cursor::open(Arc::clone(disk), path, id)?.position();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match look(disk, id, path) {
+            // Retention deleted a segment while we were looking: what is gone is no fault.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES => {}
+            report => return report,
+        }
+    }
+}
+
+fn look(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result<Report> {
+    let cursor = Cursor::open(Arc::clone(disk), path, id)?;
     let mut files = directory::segments(&**disk, id, path)?;
     directory::read_blanks(&**disk, &mut files)?;
     let mut walk = Walk { directory: id, ..Walk::default() };
@@ -30,8 +43,25 @@ pub fn inspect(disk: &Arc<dyn Disk>, id: DirectoryId, path: &Path) -> io::Result
         walk.condition(report, &files[index + 1..]);
     }
     walk.settle();
+    if cursor.is_damaged() {
+        walk.notes.push(Note::Cursor);
+    }
+    let cursor = cursor.position();
     let Walk { faults, notes, frames, lost, .. } = walk;
     Ok(Report { directory: id, cursor, segments, frames, lost, faults, notes })
+}
+
+/// The sequence behind a directory's last frame. Reads its last segments only.
+pub fn end(disk: &dyn Disk, id: DirectoryId, path: &Path) -> io::Result<u64> {
+    let mut files = directory::segments(disk, id, path)?;
+    directory::read_blanks(disk, &mut files)?;
+    for file in files.iter().rev().filter(|file| file.may_hold_frames()) {
+        let end = salvage::end(disk, id, file)?;
+        if end > 1 {
+            return Ok(end);
+        }
+    }
+    Ok(1)
 }
 
 /// The walk over all segments of a directory.
@@ -209,3 +239,6 @@ impl Walk {
         }));
     }
 }
+
+/// Looks, each undone by retention, after which something else must be wrong.
+const TRIES: u32 = 20;

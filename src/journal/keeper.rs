@@ -17,9 +17,11 @@ pub(super) type Prepared = (u64, io::Result<Box<dyn DiskFile>>);
 pub(super) struct Keeper {
     pub(super) wanted: Receiver<u64>,
     pub(super) ready: Sender<Prepared>,
-    /// The number of the segment that is written, or one before it.
-    pub(super) current: u64,
-    /// When this sequence is durable, what there is of the ones before it is.
+    /// The segment that was asked for last.
+    pub(super) asked: u64,
+    /// The first segment that a crash may have left unfinished.
+    pub(super) unfinished: u64,
+    /// When this sequence is durable, all that a crash left is repeated.
     pub(super) start: u64,
     pub(super) sweeper: Sweeper,
 }
@@ -53,16 +55,17 @@ impl Keeper {
 
     /// Deletes what retention names, in all directories that are ours.
     pub(super) fn retain(&mut self) {
-        if let Err(error) = self.sweeper.sweep(self.current) {
+        // What a crash left may be all there is of an event until it is repeated.
+        let is_repeated = self.sweeper.queue.durable() >= self.start;
+        // The one before the last that was asked for is being written.
+        let current = if is_repeated { self.asked.saturating_sub(1) } else { self.unfinished };
+        if let Err(error) = self.sweeper.sweep(current) {
             tracing::warn!(%error, "the journal's old segments could not be looked at");
         }
     }
 
     fn provide(&mut self, number: u64) {
-        // What a crash left may be all there is of an event until it is repeated.
-        if self.sweeper.queue.durable() >= self.start {
-            self.current = number.saturating_sub(1);
-        }
+        self.asked = number;
         let prepared = self.prepare(number);
         if let Err(error) = &prepared {
             tracing::warn!(segment = number, %error, "a segment of the journal was not prepared");

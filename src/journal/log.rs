@@ -1,28 +1,29 @@
 //! The journal as one thing: opened, appended to, read, closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use thiserror::Error;
 
+use super::adopted::Adopted;
 use super::config::Config;
 use super::crew::Crew;
 use super::directory::{self, DirectoryId, Held};
 use super::driver::{Driver, Spare};
 use super::keeper::Keeper;
 use super::measures::Measures;
-use super::queue::{Queue, Sight};
+use super::queue::Queue;
 use super::reader::Reader;
 use super::retention::Steady;
 use super::salvage::Salvage;
 use super::segment;
 use super::sweeper::Sweeper;
 use super::writer::{Action, Event, Settings, Writer};
-use super::{Appender, Cursor};
+use super::{Appender, Cursor, Intake};
 use crate::clock::Clock;
 use crate::disk::{Access, Disk};
 use crate::drain::Drain;
@@ -34,8 +35,9 @@ pub struct Journal {
     disk: Arc<dyn Disk>,
     queue: Arc<Queue>,
     directory: DirectoryId,
+    folder: PathBuf,
     path: PathBuf,
-    adopted: Vec<(DirectoryId, PathBuf)>,
+    adopted: Adopted,
     needed: Arc<AtomicU64>,
 }
 
@@ -45,6 +47,16 @@ pub struct Journal {
 pub struct OpenError {
     folder: PathBuf,
     source: io::Error,
+}
+
+impl OpenError {
+    /// Whether the settings name a folder that cannot be one of ours, so that trying again is no
+    /// help. Everything else is the disk's, and may pass.
+    pub fn is_lasting(&self) -> bool {
+        use io::ErrorKind::{AlreadyExists, InvalidInput, NotADirectory, PermissionDenied};
+        let kind = self.source.kind();
+        matches!(kind, AlreadyExists | InvalidInput | NotADirectory | PermissionDenied)
+    }
 }
 
 impl Journal {
@@ -57,9 +69,22 @@ impl Journal {
         metrics: &Metrics,
         drain: &Drain,
     ) -> Result<Self, OpenError> {
-        let (journal, crew) = Self::at_rest(config, disk, clock, metrics)?;
+        Self::open_behind(&Intake::new(config, metrics), config, disk, clock, metrics, drain)
+    }
+
+    /// As [`Journal::open`], behind what frames were given to before: from now on it takes them.
+    pub fn open_behind(
+        intake: &Intake,
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+        drain: &Drain,
+    ) -> Result<Self, OpenError> {
+        let (journal, crew) = Self::behind(intake, config, disk, clock, metrics)?;
         let folder = config.directory.clone();
         crew.start(drain).map_err(|source| OpenError { folder, source })?;
+        journal.queue.open();
         Ok(journal)
     }
 
@@ -70,27 +95,46 @@ impl Journal {
         clock: Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Result<(Self, Crew), OpenError> {
+        let (journal, crew) =
+            Self::behind(&Intake::new(config, metrics), config, disk, clock, metrics)?;
+        journal.queue.open();
+        Ok((journal, crew))
+    }
+
+    fn behind(
+        intake: &Intake,
+        config: &Config,
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Result<(Self, Crew), OpenError> {
         let folder = config.directory.clone();
         let wrong = |source| OpenError { folder: folder.clone(), source };
         let (own, adopted) = directory::hold(&*disk, &folder, clock.wall()).map_err(wrong)?;
         let cursor = Cursor::open(Arc::clone(&disk), &own.path, own.id).map_err(wrong)?;
+        if cursor.is_damaged() {
+            let directory = own.id;
+            tracing::warn!(%directory, "the journal's cursor is damaged: starting over");
+        }
         let cursor = cursor.position();
         let salvage = Salvage::read(&*disk, &own, config.segment, cursor).map_err(wrong)?;
-        let measures = Measures::new(metrics);
+        let measures = intake.measures().clone();
         measures.damaged.inc_by(salvage.plan.damaged);
         let plan = &salvage.plan;
         let durable = plan.repeat.map_or(plan.next_sequence, |repeat| repeat.from);
-        let queue = Arc::new(Queue::new(config.queue, plan.next_sequence, durable));
+        let queue = Arc::clone(intake.queue());
+        queue.place(plan.next_sequence, durable);
         let journal = Self {
             disk,
             queue,
             directory: own.id,
+            folder: folder.clone(),
             path: own.path.clone(),
-            adopted: adopted.iter().map(|held| (held.id, held.path.clone())).collect(),
+            adopted: Adopted::new(adopted),
             needed: Arc::new(AtomicU64::new(cursor)),
         };
         let world = (clock, measures, metrics.degraded.clone());
-        let crew = journal.crew(config, (own, adopted), salvage, world).map_err(wrong)?;
+        let crew = journal.crew(config, own, salvage, world).map_err(wrong)?;
         Ok((journal, crew))
     }
 
@@ -103,7 +147,7 @@ impl Journal {
     pub fn reader(&self, from: u64) -> Reader {
         let queue = Arc::clone(&self.queue);
         let limit = Box::new(move || queue.durable());
-        Reader::new(Arc::clone(&self.disk), self.directory, &self.path, from, limit)
+        Reader::new(Arc::clone(&self.disk), self.directory, &self.path, from, Some(limit))
     }
 
     /// Resolves when more has become durable than `position`; at once when it has.
@@ -117,9 +161,20 @@ impl Journal {
         }
     }
 
-    /// Says that everything before `sequence` has been acknowledged further on.
+    /// Says that everything before `sequence` of our directory has been acknowledged further on.
+    /// Of adopted ones, their cursors tell.
     pub fn acknowledged(&self, sequence: u64) {
         self.needed.fetch_max(sequence, Ordering::AcqRel);
+    }
+
+    /// Adopts the directories of processes that have ended since. Blocks.
+    pub fn adopt(&self) -> io::Result<()> {
+        self.adopted.look(&*self.disk, &self.folder, self.directory)
+    }
+
+    /// Deletes an adopted directory, all of which has been acknowledged further on. Blocks.
+    pub fn discard(&self, directory: DirectoryId) -> io::Result<()> {
+        self.adopted.discard(&*self.disk, directory)
     }
 
     /// Takes nothing more. What was taken is still made durable; then the threads end.
@@ -152,20 +207,21 @@ impl Journal {
         self.queue.level().1
     }
 
-    pub(super) fn sight(&self) -> Sight {
-        self.queue.sight()
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
-    /// The directories of processes that are gone, oldest first.
-    pub fn adopted(&self) -> &[(DirectoryId, PathBuf)] {
-        &self.adopted
+    /// The directories of processes that are gone and that we hold, oldest first.
+    pub fn adopted(&self) -> Vec<(DirectoryId, PathBuf)> {
+        self.adopted.list()
     }
 
     /// The writer's and the keeper's hands.
     fn crew(
         &self,
         config: &Config,
-        (own, adopted): (Held, Vec<Held>),
+        own: Held,
         Salvage { plan, batch, refused }: Salvage,
         (clock, measures, degraded): (Arc<dyn Clock>, Measures, Degraded),
     ) -> io::Result<Crew> {
@@ -189,18 +245,22 @@ impl Journal {
             clock: Arc::clone(&clock),
             config: config.clone(),
             own: (own.id, own.path.clone()),
-            adopted,
+            adopted: self.adopted.clone(),
             queue: Arc::clone(&self.queue),
             needed: Arc::clone(&self.needed),
             measures: measures.clone(),
             refused,
             steady: Steady::new(clock.now(), clock.wall()),
             found: BTreeMap::new(),
+            repeated: BTreeMap::new(),
+            told: BTreeSet::new(),
+            trimmed: BTreeSet::new(),
         };
         let keeper = Keeper {
             wanted: asked,
             ready,
-            current: plan.repeat.map_or(first, |repeat| repeat.number),
+            asked: first,
+            unfinished: plan.repeat.map_or(first, |repeat| repeat.number),
             start: plan.next_sequence,
             sweeper,
         };

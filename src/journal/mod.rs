@@ -102,6 +102,7 @@
 //! The writer's and the keeper's hands move by turns, each of which does one thing: a [`Crew`]
 //! gives each a thread, or is moved by a simulation, which then runs the journal that ships.
 
+mod adopted;
 mod appender;
 mod config;
 mod crew;
@@ -110,6 +111,7 @@ mod directory;
 mod driver;
 mod frame;
 mod inspect;
+mod intake;
 mod keeper;
 mod log;
 mod measures;
@@ -127,13 +129,14 @@ mod sweeper;
 mod watch;
 mod writer;
 
-pub use appender::{Appender, Durable};
+pub use appender::{Appender, Claim, Durable};
 pub use config::{Config, Keep, Sync};
 pub use crew::{Call, Crew};
 pub use cursor::Cursor;
 pub use directory::{DirectoryId, Position, PositionError, directories};
 pub use frame::{Frame, Stored, Stream};
-pub use inspect::inspect;
+pub use inspect::{end, inspect};
+pub use intake::Intake;
 pub use log::{Journal, OpenError};
 pub use overlap::{Contradiction, Why};
 pub use queue::Refused;

@@ -22,6 +22,9 @@ pub enum Refused {
     /// Too many bytes wait for the disk, or the journal is closed.
     #[error("the journal's queue is full")]
     QueueFull,
+    /// The journal has not been opened yet.
+    #[error("the journal has not been opened yet")]
+    Unopened,
     /// The key or the body is larger than a frame takes.
     #[error("the frame is too large: at most 8 KiB of key and 256 KiB of body")]
     TooLarge,
@@ -51,6 +54,7 @@ struct Waiting {
     /// Frames that were refused since the queue was full.
     refused: u64,
     is_full: bool,
+    is_open: bool,
     is_closed: bool,
 }
 
@@ -81,21 +85,38 @@ pub(super) struct Batch {
 }
 
 impl Queue {
-    /// An empty queue; the first frame gets the sequence `next`, those before `durable` are
-    /// durable.
-    pub(super) fn new(limit: usize, next: u64, durable: u64) -> Self {
-        let batch = Batch::default();
-        let (refused, is_full, is_closed) = (0, false, false);
-        let waiting = Waiting { batch, next, wake_at: usize::MAX, refused, is_full, is_closed };
+    /// An empty queue that takes nothing before [`Queue::open`].
+    pub(super) fn new(limit: usize) -> Self {
+        let waiting = Waiting {
+            batch: Batch::default(),
+            next: FIRST,
+            wake_at: usize::MAX,
+            refused: 0,
+            is_full: false,
+            is_open: false,
+            is_closed: false,
+        };
         Self {
             waiting: Mutex::new(waiting),
             enough: Condvar::new(),
             limit,
-            durable: AtomicU64::new(durable),
+            durable: AtomicU64::new(FIRST),
             is_abandoned: AtomicBool::new(false),
             appenders: Mutex::default(),
             published: Notify::new(),
         }
+    }
+
+    /// Says where a journal stands: the first frame gets the sequence `next`, those before
+    /// `durable` are durable.
+    pub(super) fn place(&self, next: u64, durable: u64) {
+        self.durable.store(durable, Ordering::Release);
+        self.lock().next = next;
+    }
+
+    /// Takes frames from now on.
+    pub(super) fn open(&self) {
+        self.lock().is_open = true;
     }
 
     /// Adds an appender; returns its index.
@@ -111,6 +132,9 @@ impl Queue {
             return Err(Refused::TooLarge);
         }
         let mut waiting = self.lock();
+        if !waiting.is_open {
+            return Err(Refused::Unopened);
+        }
         if waiting.is_full {
             return Err(Refused::JournalFull);
         }
@@ -210,6 +234,11 @@ impl Queue {
         self.close();
     }
 
+    /// Whether the queue was closed.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// Whether the queue was abandoned.
     pub(super) fn is_abandoned(&self) -> bool {
         self.is_abandoned.load(Ordering::Acquire)
@@ -236,11 +265,31 @@ impl Queue {
     }
 }
 
+/// The sequence of the first frame of all.
+const FIRST: u64 = 1;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::journal::Stream;
+
+    fn open(limit: usize) -> Queue {
+        let queue = Queue::new(limit);
+        queue.open();
+        queue
+    }
+
+    #[test]
+    fn a_queue_takes_nothing_before_it_is_opened_and_counts_from_where_it_was_placed() {
+        let queue = Queue::new(1_000);
+        assert_eq!(queue.push(&frame(b"early"), 0), Err(Refused::Unopened));
+        queue.place(7, 5);
+        assert_eq!(queue.push(&frame(b"early"), 0), Err(Refused::Unopened));
+        queue.open();
+        assert_eq!(queue.push(&frame(b"first"), 0), Ok(7));
+        assert_eq!(queue.durable(), 5);
+    }
 
     fn frame(body: &[u8]) -> Frame<'_> {
         let time = Timestamp::from_seconds(1);
@@ -249,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_and_takes_again_when_emptied() {
-        let queue = Queue::new(200, 1, 1);
+        let queue = open(200);
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(1));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Ok(2));
         assert_eq!(queue.push(&frame(&[1; 40]), 0), Err(Refused::QueueFull));
@@ -260,7 +309,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_refused_and_takes_no_sequence() {
-        let queue = Queue::new(1 << 30, 1, 1);
+        let queue = open(1 << 30);
         let body = vec![0; BODY_LIMIT + 1];
         assert_eq!(queue.push(&frame(&body), 0), Err(Refused::TooLarge));
         assert_eq!(queue.push(&frame(&body[1..]), 0), Ok(1));
@@ -268,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_gives_what_it_holds_and_then_ends() {
-        let queue = Queue::new(1_000, 1, 1);
+        let queue = open(1_000);
         queue.push(&frame(b"last"), 0).unwrap();
         queue.close();
         assert_eq!(queue.push(&frame(b"late"), 0), Err(Refused::QueueFull));
@@ -282,7 +331,7 @@ mod tests {
 
     #[test]
     fn dense_traffic_gathers_until_as_many_came_as_last_time() {
-        let queue = Arc::new(Queue::new(1 << 20, 1, 1));
+        let queue = Arc::new(open(1 << 20));
         let writer = {
             let queue = Arc::clone(&queue);
             let name = std::thread::Builder::new();

@@ -27,8 +27,8 @@ pub struct Reader {
     path: PathBuf,
     /// The sequence of the next frame.
     next: u64,
-    /// The first sequence that may not be read yet.
-    limit: Box<dyn Fn() -> u64 + Send>,
+    /// The first sequence that may not be read yet; none outside the process that writes.
+    limit: Option<Box<dyn Fn() -> u64 + Send>>,
     open: Option<Open>,
     /// The number of the segment that was opened last.
     at: u64,
@@ -41,7 +41,12 @@ pub struct Reader {
     doubt: Option<u64>,
     /// Sequences that were passed over, and may never have been durable.
     doubtful: BTreeSet<u64>,
+    /// Whether all that stood before the first segment behind was deleted.
+    is_cut: bool,
+    /// Whether nothing before the open segment is kept, and where that begins is not known.
+    begins_anywhere: bool,
     skipped: u64,
+    deleted: u64,
     refused: u64,
 }
 
@@ -89,7 +94,7 @@ impl Reader {
     /// A reader of what another process writes, or wrote: a tail that is not whole is not yet
     /// written. Takes no lock.
     pub fn outside(disk: Arc<dyn Disk>, directory: DirectoryId, path: &Path, from: u64) -> Self {
-        Self::new(disk, directory, path, from, Box::new(|| u64::MAX))
+        Self::new(disk, directory, path, from, None)
     }
 
     pub(super) fn new(
@@ -97,7 +102,7 @@ impl Reader {
         directory: DirectoryId,
         path: &Path,
         from: u64,
-        limit: Box<dyn Fn() -> u64 + Send>,
+        limit: Option<Box<dyn Fn() -> u64 + Send>>,
     ) -> Self {
         Self {
             disk,
@@ -112,7 +117,10 @@ impl Reader {
             blank: None,
             doubt: None,
             doubtful: BTreeSet::new(),
+            is_cut: false,
+            begins_anywhere: false,
             skipped: 0,
+            deleted: 0,
             refused: 0,
         }
     }
@@ -146,6 +154,12 @@ impl Reader {
         self.skipped
     }
 
+    /// Those of the skipped ones that stood before the first segment that is kept: retention
+    /// deleted them.
+    pub fn deleted(&self) -> u64 {
+        self.deleted
+    }
+
     /// Segments that were not read, since they contradict earlier ones.
     pub fn refused(&self) -> u64 {
         self.refused
@@ -154,7 +168,7 @@ impl Reader {
     /// Moves to the next frame that is due, so that one step reads it; false when there is none
     /// yet.
     fn seek(&mut self) -> io::Result<bool> {
-        let limit = (self.limit)();
+        let limit = self.limit.as_ref().map_or(u64::MAX, |limit| limit());
         while self.next < limit {
             let Some(open) = &mut self.open else {
                 if self.open_next()? {
@@ -254,6 +268,9 @@ impl Reader {
 
     /// Counts what is missing before what was met, and makes that the next.
     fn pass_to(&mut self, met: Met) {
+        if std::mem::take(&mut self.begins_anywhere) {
+            self.pass_deleted(met.sequence.min(met.proven));
+        }
         let unproven = self.doubtful.split_off(&met.proven);
         self.skipped += std::mem::replace(&mut self.doubtful, unproven).len() as u64;
         self.skipped += met.sequence.min(met.proven).saturating_sub(self.next);
@@ -263,6 +280,14 @@ impl Reader {
         if let Some(open) = self.open.as_ref().filter(|open| met.sequence >= open.repeatable) {
             self.overlap.meet(met.sequence, met.digest, open.number);
         }
+    }
+
+    /// Counts what was deleted before a sequence, and goes on there.
+    fn pass_deleted(&mut self, first: u64) {
+        let deleted = first.saturating_sub(self.next);
+        self.skipped += deleted;
+        self.deleted += deleted;
+        self.next += deleted;
     }
 
     /// Opens the next segment that may hold frames that are due; false when there is none yet.
@@ -278,7 +303,7 @@ impl Reader {
                     return Ok(true);
                 }
                 // Deleted by retention since we looked: its frames count as skipped.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.is_cut = true,
                 Err(error) => return Err(error),
             }
         }
@@ -303,6 +328,14 @@ impl Reader {
         let repeatable = directory::repeatable(&self.behind);
         self.overlap.forget_before(repeatable.min(file.first().unwrap_or(0)));
         let (number, predecessor) = (file.number, file.predecessor());
+        self.begins_anywhere |= std::mem::take(&mut self.is_cut);
+        if std::mem::take(&mut self.begins_anywhere) {
+            match file.first() {
+                Some(first) => self.pass_deleted(first),
+                // The first segment of all begins with the first sequence.
+                None => self.begins_anywhere = number > 1,
+            }
+        }
         self.at = number;
         self.open = Some(Open { number, predecessor, scan, repeatable, is_left: false });
     }
@@ -310,9 +343,16 @@ impl Reader {
     /// Lists the segments behind the open one.
     fn look(&mut self) -> io::Result<()> {
         let mut files = directory::segments(&*self.disk, self.directory, &self.path)?;
+        // Whoever writes knows that the last one which is blank is prepared.
+        let spare = files.last().filter(|_| self.limit.is_some()).map(|file| file.number);
         let is_blank = |file: &SegmentFile| {
-            file.header == Err(HeaderFault::Blank) && self.blank == Some(file.number)
+            let number = Some(file.number);
+            file.header == Err(HeaderFault::Blank) && (self.blank == number || spare == number)
         };
+        let foreign = |file: &SegmentFile| {
+            matches!(file.header, Err(HeaderFault::Foreign { .. } | HeaderFault::Unknown))
+        };
+        self.is_cut = !files.iter().any(|file| file.number <= self.at && !foreign(file));
         files.retain(|file| file.number > self.at && !is_blank(file));
         directory::read_blanks(&*self.disk, &mut files)?;
         let blank = files.iter().rfind(|file| file.header == Err(HeaderFault::Blank));

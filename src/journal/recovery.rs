@@ -93,7 +93,13 @@ pub(super) fn plan(files: &[SegmentFile], reading: &Reading<'_>) -> Plan {
         read.iter().flat_map(|(_, tally)| tally.sequences.iter().copied()).collect();
     // A segment is begun when all before its first frame is durable.
     let promised = files.iter().filter_map(SegmentFile::first).max().unwrap_or(1);
-    let proven = read.iter().map(|(_, tally)| tally.proven).max().unwrap_or(1).max(promised);
+    // What was begun to be repeated is repeated whole, or a gap is left when only what it was
+    // first in is deleted: with `os`, what a failed write left proves itself.
+    let is_repeated = |file: &SegmentFile| {
+        read.iter().any(|(by, _)| by.number > file.number && by.may_repeat(file.number))
+    };
+    let telling = read.iter().filter(|(file, _)| !is_repeated(file));
+    let proven = telling.map(|(_, tally)| tally.proven).max().unwrap_or(1).max(promised);
     let end = present.last().map_or(0, |last| last + 1).max(reading.beyond).max(proven);
     let is_unproven = |tally: &Tally| tally.sequences.iter().any(|sequence| *sequence >= proven);
     let repeat = (end > proven).then(|| {
@@ -157,6 +163,14 @@ mod tests {
         let plan = plan_of(&files, &[(0, first), (1, &[(3, 0), (4, 1), (5, 0)])]);
         assert_eq!(plan.repeat, Some(Repeat { number: 2, from: 5, to: 6 }));
         assert_eq!((plan.next_sequence, plan.damaged), (6, 0));
+    }
+
+    #[test]
+    fn a_repetition_that_was_cut_off_is_begun_anew_whatever_the_first_writing_proves() {
+        let files = [file(1, 1, 0), file(2, 3, 1)];
+        let plan =
+            plan_of(&files, &[(0, &[(1, 0), (2, 0), (3, 0), (4, 0), (5, 0)]), (1, &[(3, 0)])]);
+        assert_eq!(plan.repeat, Some(Repeat { number: 1, from: 3, to: 6 }));
     }
 
     #[test]

@@ -116,6 +116,8 @@ pub enum Fault {
 /// Something that looks odd and is not wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
+    /// The cursor cannot be read, and reads as the beginning.
+    Cursor,
     /// Bytes that are no frame, with frames behind them.
     Gap {
         /// The segment.
@@ -238,6 +240,9 @@ impl fmt::Display for Fault {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Cursor => {
+                f.write_str("the cursor is damaged: what was acknowledged further on is sent again")
+            }
             Self::Gap { segment, from, to } => {
                 write!(f, "segment {segment}: bytes {from} to {to} are no frame")
             }

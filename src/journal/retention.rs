@@ -24,8 +24,8 @@ pub(super) enum Standing {
     Needed,
     /// It is not understood: it stays for ever, stands in nobody's way and takes nobody's room.
     Strange,
-    /// It was prepared and will not be begun.
-    Unused,
+    /// Nobody will read it: it was prepared in vain, or all of it is repeated in a later one.
+    Spent,
 }
 
 /// How much is kept.
@@ -61,14 +61,12 @@ pub(super) fn decide(
     let mut needed_in = None;
     for (index, segment) in segments.iter().enumerate() {
         // A gap in the middle would read like damage, so nothing behind a needed segment goes.
-        if needed_in == Some(segment.directory) {
-            continue;
-        }
+        let is_behind = needed_in == Some(segment.directory);
         let is_old = bounds.age.is_some_and(|age| segment.modified.until(now) > age);
         let goes = match segment.standing {
-            Standing::Free => is_old || kept > bounds.size,
-            Standing::Unused => true,
+            Standing::Spent => true,
             Standing::Strange => continue,
+            Standing::Free => !is_behind && (is_old || kept > bounds.size),
             Standing::Needed => false,
         };
         if goes {
@@ -172,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn what_was_prepared_in_vain_goes_at_once() {
-        let segments = [segment(10, Unused), segment(10, Free)];
+    fn what_is_spent_goes_at_once_wherever_it_is() {
+        let segments = [segment(10, Spent), segment(10, Needed), segment(10, Spent)];
         let verdict = decided(&segments, 0, 100, 10);
-        assert_eq!(verdict, Verdict { delete: vec![0], kept: 10, is_full: false });
+        assert_eq!(verdict, Verdict { delete: vec![0, 2], kept: 10, is_full: false });
     }
 
     #[test]

@@ -191,6 +191,76 @@ pub(super) fn end(disk: &dyn Disk, id: DirectoryId, file: &SegmentFile) -> io::R
     }
 }
 
+/// Where nothing but zeros begins; none when something else stands behind the last frame.
+pub(super) fn blank_from(
+    disk: &dyn Disk,
+    id: DirectoryId,
+    file: &SegmentFile,
+) -> io::Result<Option<u64>> {
+    let mut scan = open(disk, id, file, Unreadable::Fails)?;
+    loop {
+        if let Found::End { at, is_clean } = scan.step()? {
+            return Ok(is_clean.then_some(at));
+        }
+    }
+}
+
+/// What a segment repeats of an earlier one, by its frames: what its header says is what it was
+/// to repeat, and a crash may have left of that anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Repetition {
+    /// The first sequence beyond the earlier segment.
+    pub(super) end: u64,
+    /// Whether everything in the earlier segment is understood, and all that it holds from the
+    /// later one's first sequence on stands there too, with the same bytes.
+    pub(super) is_whole: bool,
+    /// The first sequence that the later one does not prove durable.
+    pub(super) proven: u64,
+}
+
+impl Repetition {
+    pub(super) fn read(
+        disk: &dyn Disk,
+        id: DirectoryId,
+        earlier: &SegmentFile,
+        later: &SegmentFile,
+    ) -> io::Result<Self> {
+        let from = later.first().unwrap_or(u64::MAX);
+        let (mut end, mut is_whole) = (earlier.first().unwrap_or(1), true);
+        let mut owed = BTreeMap::new();
+        let mut scan = open(disk, id, earlier, Unreadable::Fails)?;
+        loop {
+            match scan.step()? {
+                Found::Frame(numbered) => {
+                    end = end.max(numbered.sequence + 1);
+                    let digest = numbered.digest().filter(|_| numbered.sequence >= from);
+                    owed.extend(digest.map(|digest| (numbered.sequence, digest)));
+                }
+                Found::Gap { .. } => is_whole = false,
+                Found::End { is_clean, .. } => {
+                    is_whole &= is_clean;
+                    break;
+                }
+            }
+        }
+        let mut proven = from;
+        let mut scan = open(disk, id, later, Unreadable::Fails)?;
+        loop {
+            match scan.step()? {
+                Found::Frame(numbered) => {
+                    proven = proven.max(numbered.proven());
+                    if owed.get(&numbered.sequence).copied() == numbered.digest() {
+                        owed.remove(&numbered.sequence);
+                    }
+                }
+                Found::Gap { .. } => {}
+                Found::End { .. } => break,
+            }
+        }
+        Ok(Self { end, is_whole: is_whole && owed.is_empty(), proven })
+    }
+}
+
 fn open(
     disk: &dyn Disk,
     id: DirectoryId,

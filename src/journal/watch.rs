@@ -5,12 +5,12 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::Journal;
+use super::Intake;
 use super::queue::Sight;
 use crate::clock::Clock;
 use crate::metrics::Degraded;
 
-impl Journal {
+impl Intake {
     /// Keeps `degraded` true of the queue: [`SLOW`] while frames wait for the disk for longer than
     /// half of `within`, the time that an answer waits; [`QUEUE_FULL`] from a frame that was
     /// refused on, until there is room; [`JOURNAL_FULL`] while the journal is at its size bound.

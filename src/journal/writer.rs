@@ -68,6 +68,8 @@ pub(super) struct Writer {
     written: usize,
     /// What the segment holds after its last whole block.
     tail: Vec<u8>,
+    /// Whether a step failed since a frame was last made durable.
+    is_failing: bool,
 }
 
 /// What the writer needs of the configuration.
@@ -75,7 +77,7 @@ pub(super) struct Writer {
 pub(super) struct Settings {
     pub(super) segment: u64,
     pub(super) sync: Sync,
-    /// How long after a failure the next segment is tried.
+    /// How long after a failure, which is not the first, the next segment is tried.
     pub(super) retry: Duration,
 }
 
@@ -110,6 +112,7 @@ impl Writer {
             blocks: Blocks::default(),
             written: 0,
             tail: Vec::with_capacity(BLOCK),
+            is_failing: false,
         }
     }
 
@@ -127,7 +130,16 @@ impl Writer {
             Event::Written(true) | Event::Synced(true) => self.part_durable(),
             Event::Published if self.done < self.batch.bytes.len() => self.write_part(wall),
             Event::Published => Action::Rest,
-            Event::Opened(false) | Event::Written(false) | Event::Synced(false) => self.seal(now),
+            // Clicks are waiting, and one segment may be bad where the next, which is ready, is
+            // good: a first failure costs no wait.
+            Event::Written(false) | Event::Synced(false) if !self.is_failing => {
+                self.seal();
+                self.open()
+            }
+            Event::Opened(false) | Event::Written(false) | Event::Synced(false) => {
+                self.seal();
+                Action::Wait { until: now + self.settings.retry }
+            }
         }
     }
 
@@ -213,11 +225,13 @@ impl Writer {
         self.tail.clear();
         self.tail.extend_from_slice(&self.blocks.bytes()[whole..self.written]);
         self.done = self.part;
+        self.is_failing = false;
         Action::Publish { durable: self.durable }
     }
 
     /// Leaves the segment for ever. What it may have lost is repeated in the next one.
-    fn seal(&mut self, now: Instant) -> Action {
+    fn seal(&mut self) {
+        self.is_failing = true;
         let predecessor = match self.place {
             // Nothing of it is durable: what it was to repeat is still to be repeated, and what
             // it may hold by now lies between.
@@ -226,7 +240,6 @@ impl Writer {
             Place::Nowhere { predecessor } => predecessor,
         };
         self.place = Place::Nowhere { predecessor };
-        Action::Wait { until: now + self.settings.retry }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The ledger of events: what was received is journalled, unrecorded or in progress, and the sum
-//! holds at every scrape.
+//! The ledger of events: what was received is journalled, in Kafka without the journal, unrecorded
+//! or in progress, and the sum holds at every scrape.
 //!
 //! Each thread that answers has an [`Account`] of its own, so that counting never waits for
 //! another thread. A scrape locks the accounts one after the other; since each is balanced at
@@ -59,6 +59,13 @@ impl Account {
         counts.in_progress -= count;
     }
 
+    /// An event in progress is in Kafka without the journal.
+    pub fn direct(&self) {
+        let mut counts = self.lock();
+        counts.direct += 1;
+        counts.in_progress -= 1;
+    }
+
     /// An event in progress will never be recorded.
     pub fn unrecorded(&self, reason: Unrecorded) {
         let mut counts = self.lock();
@@ -87,6 +94,8 @@ pub enum Unrecorded {
     Shutdown,
     /// The event is larger than the journal takes.
     TooLarge,
+    /// The journal has not been opened yet: the disk did not let it.
+    Unopened,
 }
 
 impl Unrecorded {
@@ -97,17 +106,20 @@ impl Unrecorded {
             Self::QueueFull => "queue_full",
             Self::Shutdown => "shutdown",
             Self::TooLarge => "too_large",
+            Self::Unopened => "journal_unopened",
         }
     }
 }
 
-/// The balance: `received = journalled + unrecorded + in_progress`.
+/// The balance: `received = journalled + direct + unrecorded + in_progress`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events made of requests.
     pub received: u64,
     /// Events durable in the journal.
     pub journalled: u64,
+    /// Events acknowledged by Kafka before they were durable in the journal.
+    pub direct: u64,
     /// Events that will never be recorded, by reason.
     pub unrecorded: BTreeMap<&'static str, u64>,
     /// Events that are neither yet.
@@ -119,12 +131,14 @@ pub struct Counts {
 impl Counts {
     /// Whether the sum holds.
     pub fn balances(&self) -> bool {
-        self.received == self.journalled + self.unrecorded.values().sum::<u64>() + self.in_progress
+        let unrecorded = self.unrecorded.values().sum::<u64>();
+        self.received == self.journalled + self.direct + unrecorded + self.in_progress
     }
 
     fn add(&mut self, other: &Self) {
         self.received += other.received;
         self.journalled += other.journalled;
+        self.direct += other.direct;
         for (reason, count) in &other.unrecorded {
             *self.unrecorded.entry(reason).or_default() += count;
         }
@@ -139,6 +153,7 @@ impl Collector for Ledger {
         for (name, help, value) in [
             ("events_received", "Clicks, opens and probes made into events", counts.received),
             ("events_journalled", "Events durable in the journal", counts.journalled),
+            ("events_direct", "Events in Kafka without the journal", counts.direct),
             ("events_late", "Answers sent before their event was durable", counts.late),
         ] {
             let counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
@@ -152,6 +167,7 @@ impl Collector for Ledger {
             Unrecorded::QueueFull,
             Unrecorded::Shutdown,
             Unrecorded::TooLarge,
+            Unrecorded::Unopened,
         ] {
             let value = counts.unrecorded.get(reason.name()).copied().unwrap_or_default();
             let labels = [("reason", reason.name())];

@@ -16,6 +16,7 @@ use crate::event::{AddressForm, AddressKey, AddressKeyError, Encoder};
 use crate::hostname::Hostname;
 use crate::journal;
 use crate::metrics::Metrics;
+use crate::shipper;
 use crate::store::{self, SealError, SealKey, SealedFile};
 use crate::tls::{self, AuthorityError, Certificates, ThrowawayAuthority};
 use crate::token::{Keyring, KeyringError};
@@ -66,6 +67,9 @@ pub enum ServeError {
     /// The store's thread could not be started.
     #[error(transparent)]
     Store(#[from] store::OpenError),
+    /// The journal cannot be shipped.
+    #[error(transparent)]
+    Shipper(#[from] shipper::StartError),
     /// Nothing can be sealed.
     #[error("store.seal_key_file {0}")]
     Seal(#[from] SealError),

@@ -14,11 +14,11 @@ use super::node::World;
 use super::transitions;
 use crate::acme::Certifier;
 use crate::config::Settings;
-use crate::disk::{Access, Disk, DiskFile};
+use crate::disk::{Disk, Reading};
 use crate::dns::{Lookup, Resolver};
 use crate::domains::{self, Addition, Looker, Origin, Porter, Register};
 use crate::drain::Drain;
-use crate::journal::Journal;
+use crate::journal::Intake;
 use crate::metrics::Metrics;
 use crate::store::{LocalStore, Store};
 
@@ -68,16 +68,10 @@ impl Hostnames {
     }
 
     /// Begins to bring events into the journal and names out of files.
-    pub(super) fn work(
-        &self,
-        settings: &Settings,
-        world: &World,
-        journal: &Arc<Journal>,
-        drain: &Drain,
-    ) {
+    pub(super) fn work(&self, settings: &Settings, world: &World, intake: &Intake, drain: &Drain) {
         let register = self.porter.register();
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
-        transitions::follow(register, store, journal, drain);
+        transitions::follow(register, store, intake, drain);
         if settings.domains.files.is_empty() {
             return;
         }
@@ -192,7 +186,7 @@ impl Import {
 fn batched(disk: &dyn Disk, path: &Path, batches: &mpsc::Sender<Vec<Addition>>) -> io::Result<u64> {
     let mut wrong = 0;
     let mut batch = Vec::with_capacity(BATCH);
-    for line in domains::names(BufReader::with_capacity(BLOCK, Text::open(disk, path)?)) {
+    for line in domains::names(BufReader::with_capacity(BLOCK, Reading::begin(disk, path)?)) {
         match line {
             Ok(addition) => batch.push(addition),
             Err(domains::FileError::Read(_, error)) => return Err(error),
@@ -215,33 +209,13 @@ fn batched(disk: &dyn Disk, path: &Path, batches: &mpsc::Sender<Vec<Addition>>) 
 }
 
 fn checksum(disk: &dyn Disk, path: &Path) -> io::Result<u32> {
-    let mut text = Text::open(disk, path)?;
+    let mut text = Reading::begin(disk, path)?;
     let (mut block, mut sum) = (vec![0; BLOCK], 0);
     loop {
         match text.read(&mut block)? {
             0 => return Ok(sum),
             count => sum = crc32c::crc32c_append(sum, &block[..count]),
         }
-    }
-}
-
-/// A file read from its beginning on.
-struct Text {
-    file: Box<dyn DiskFile>,
-    at: u64,
-}
-
-impl Text {
-    fn open(disk: &dyn Disk, path: &Path) -> io::Result<Self> {
-        Ok(Self { file: disk.open(path, Access::Read)?, at: 0 })
-    }
-}
-
-impl Read for Text {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read_at(into, self.at)?;
-        self.at += count as u64;
-        Ok(count)
     }
 }
 

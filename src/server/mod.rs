@@ -10,7 +10,10 @@ mod feed;
 mod hostnames;
 mod keys;
 mod node;
+mod opening;
 mod reactors;
+mod readers;
+mod shipping;
 mod transitions;
 
 pub use build::ServeError;

@@ -12,19 +12,22 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::build::{self, Parts, ServeError};
 use super::claim::{self, Claim};
-use super::feed::{self, EachEvent};
+use super::feed::{EachEvent, Feed};
 use super::hostnames::Hostnames;
 use super::keys::Keys;
+use super::opening::Opening;
 use super::reactors;
+use super::readers::Readers;
+use super::shipping::Kafka;
 use crate::admin::{self, NodeFile, Readiness, Recent, Sample};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::disk::Disk;
 use crate::domains::Porter;
 use crate::drain::Drain;
-use crate::edge::{Door, Sockets};
+use crate::edge::{Bound, Door, Sockets};
 use crate::hostname::Hostname;
-use crate::journal::Journal;
+use crate::journal::Intake;
 use crate::metrics::{Counts, Metrics};
 use crate::token::{Keyring, LinkForm, Mint, Row};
 
@@ -102,9 +105,17 @@ pub(super) struct Node {
     pub(super) readiness: Readiness,
     pub(super) drain: Drain,
     /// The operator's door goes on to tell why, while the public one ends.
-    admin_drain: Drain,
-    journal_drain: Drain,
-    pub(super) journal: Arc<Journal>,
+    pub(super) admin_drain: Drain,
+    pub(super) journal_drain: Drain,
+    pub(super) intake: Intake,
+}
+
+/// What the operator's door shows of a node.
+struct Shown {
+    bound: Bound,
+    token: Option<Vec<u8>>,
+    keys: Keys,
+    porter: Porter,
 }
 
 impl Node {
@@ -114,7 +125,6 @@ impl Node {
         extras: Extras,
         ready: impl FnOnce(&Running),
     ) -> Result<Ended, ServeError> {
-        let data = &settings.node.data;
         // First of all, so that a signal during the start ends the node in order.
         let mut signals = Signals::new().map_err(ServeError::Thread)?;
         let metrics = Metrics::new();
@@ -122,21 +132,14 @@ impl Node {
         let admin = claim.door(settings, &world, &metrics.degraded)?;
         let parts = Parts::read(settings, &world, &extras.throwaway, &metrics)?;
         let token = build::admin_token(settings, &world)?;
-        let journal_drain = Drain::new();
         let count = reactor_count(settings);
         let (sockets, bound) = Sockets::bind(&settings.edge, count)?;
-        let (disk, clock) = (Arc::clone(&world.disk), Arc::clone(&world.clock));
-        let journal = Journal::open(&settings.journal, disk, clock, &metrics, &journal_drain)?;
-        let node = Self {
-            metrics,
-            readiness: Readiness::default(),
-            drain: Drain::new(),
-            admin_drain: Drain::new(),
-            journal_drain,
-            journal: Arc::new(journal),
-        };
-        let clock = Arc::clone(&world.clock);
+        let node = Self::over(Intake::new(&settings.journal, &metrics), metrics);
+        let mut opening = Opening::begin(settings, &world, &node)?;
+        let kafka = Kafka::start(settings, &world, &node.metrics)?;
+        let journal = opening.in_time().await?;
         let (readiness, degraded) = (node.readiness.clone(), node.metrics.degraded.clone());
+        let clock = Arc::clone(&world.clock);
         let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let (drain, grace) = (&node.drain, settings.shutdown.grace);
         let hostnames = Hostnames::start(settings, &world, &parts, &node.metrics, drain)?;
@@ -147,49 +150,85 @@ impl Node {
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
         node.watch_journal(&world, within);
-        hostnames.work(settings, &world, &node.journal, drain);
+        hostnames.work(settings, &world, &node.intake, drain);
+        let direct = kafka.as_ref().map(Kafka::direct);
         let appenders =
-            reactors::start(&door, sockets, &node, grace).map_err(ServeError::Thread)?;
-        let admin = tokio::select! {
-            admin = claim.door_in_time(admin, settings, &world, &node.metrics.degraded) => Some(admin?),
-            () = signals.ending(&parts.certificates, &keys) => None,
+            reactors::start(&door, sockets, &node, direct, grace).map_err(ServeError::Thread)?;
+        let kafka_now = kafka.as_ref();
+        let mut readers =
+            Readers { settings, world: &world, kafka: kafka_now, journal, opening, feed: None };
+        let certificates = parts.certificates.clone();
+        let shown = Shown { bound, token, keys: keys.clone(), porter: hostnames.porter.clone() };
+        let serving = async {
+            let admin = claim.door_in_time(admin, settings, &world, &node.metrics.degraded).await?;
+            node.show(&mut readers, admin, shown, parts, (extras, ready))?;
+            readers.follow_in_the_end(&node).await;
+            Ok::<(), ServeError>(())
         };
-        if let Some(admin) = admin {
-            let running = Running {
-                https: bound.https,
-                http: bound.http,
-                admin: admin.address(),
-                socket: NodeFile::socket_path(data),
-                authority_file: parts.authority_file,
-                keyring: parts.keyring,
-            };
-            let shown = (admin, token, keys.clone(), hostnames.porter.clone());
-            node.open_admin(settings, &world, extras, shown, &running)?;
-            node.tell(node.node_file(settings, &running, &world), data, &world.disk);
-            ready(&running);
-            signals.ending(&parts.certificates, &keys).await;
+        tokio::select! {
+            failed = serving => failed?,
+            () = signals.ending(&certificates, &keys) => {}
         }
         node.readiness.begin("draining");
         // From here on the next node may have the folder, while this one still answers.
         hostnames.let_go().await;
         claim.let_go(&world);
         signals.delay(settings.shutdown.delay).await;
-        Ok(Ended { counts: node.end(grace, &appenders).await })
+        Ok(Ended { counts: node.end(grace, &appenders, kafka, &*world.clock).await })
+    }
+
+    fn over(intake: Intake, metrics: Metrics) -> Self {
+        Self {
+            metrics,
+            readiness: Readiness::default(),
+            drain: Drain::new(),
+            admin_drain: Drain::new(),
+            journal_drain: Drain::new(),
+            intake,
+        }
     }
 
     /// Tells, for as long as the operator's door does, whether the disk keeps up, and whether the
     /// journal's threads live: without one of them it takes nothing more, and the node answers on.
     fn watch_journal(&self, world: &World, within: Duration) {
-        let (journal, degraded) = (Arc::clone(&self.journal), self.metrics.degraded.clone());
+        let (intake, degraded) = (self.intake.clone(), self.metrics.degraded.clone());
         let (clock, ending) = (Arc::clone(&world.clock), self.admin_drain.clone());
         let threads = self.journal_drain.clone();
         self.admin_drain.spawn(async move {
             tokio::select! {
-                () = journal.watch(&*clock, &degraded, within) => {}
+                () = intake.watch(&*clock, &degraded, within) => {}
                 () = threads.fallen() => degraded.begin("journal_thread"),
                 () = ending.ending() => {}
             }
         });
+    }
+
+    /// Opens the operator's door, and tells where the node is.
+    fn show(
+        &self,
+        readers: &mut Readers<'_>,
+        door: admin::Door,
+        shown: Shown,
+        parts: Parts,
+        (extras, ready): (Extras, impl FnOnce(&Running)),
+    ) -> Result<(), ServeError> {
+        let (settings, world) = (readers.settings, readers.world);
+        let Shown { bound, token, keys, porter } = shown;
+        let running = Running {
+            https: bound.https,
+            http: bound.http,
+            admin: door.address(),
+            socket: NodeFile::socket_path(&settings.node.data),
+            authority_file: parts.authority_file,
+            keyring: parts.keyring,
+        };
+        readers.feed =
+            self.open_admin(settings, world, extras, (door, token, keys, porter), &running)?;
+        readers.begin(self)?;
+        let file = self.node_file(settings, &running, world);
+        self.tell(file, &settings.node.data, &world.disk);
+        ready(&running);
+        Ok(())
     }
 
     fn open_admin(
@@ -199,7 +238,7 @@ impl Node {
         extras: Extras,
         (door, token, keys, domains): (admin::Door, Option<Vec<u8>>, Keys, Porter),
         running: &Running,
-    ) -> Result<(), ServeError> {
+    ) -> Result<Option<Feed>, ServeError> {
         let is_dev = extras.sample.is_some() || extras.each_event.is_some();
         let recent = Recent::default();
         let tls = match (&settings.admin.chain, &settings.admin.key) {
@@ -223,10 +262,7 @@ impl Node {
             tls,
         };
         door.serve(parts, &self.admin_drain);
-        if is_dev {
-            feed::follow(&self.journal, recent, extras.each_event, &self.admin_drain);
-        }
-        Ok(())
+        Ok(is_dev.then(|| Feed { recent, each: extras.each_event }))
     }
 
     /// Writes `node.json`. A disk that does not take it is asked again: the node answers.
@@ -262,17 +298,27 @@ impl Node {
         }
     }
 
-    async fn end(&self, grace: Duration, appenders: &[crate::journal::Appender]) -> Counts {
+    async fn end(
+        &self,
+        grace: Duration,
+        appenders: &[crate::journal::Appender],
+        kafka: Option<Kafka>,
+        clock: &dyn Clock,
+    ) -> Counts {
+        let deadline = clock.now() + grace;
         tracing::info!("ending: no new connections");
         self.drain.begin();
         let left = self.drain.finished(grace + Duration::from_millis(500)).await;
         if left > 0 {
             tracing::warn!(tasks = left, "tasks outlasted the grace");
         }
-        self.journal.close();
+        self.intake.close();
         if self.journal_drain.finished(JOURNAL_GRACE).await > 0 {
             tracing::error!("the disk did not take the last events in time");
-            self.journal.abandon();
+            self.intake.abandon();
+        }
+        if let Some(kafka) = kafka {
+            kafka.end(deadline, clock).await;
         }
         let lost = reactors::settle(appenders);
         if lost > 0 {

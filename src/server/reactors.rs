@@ -12,6 +12,7 @@ use crate::drain::Drain;
 use crate::edge::{Door, Sockets};
 use crate::journal::Appender;
 use crate::metrics::Unrecorded;
+use crate::shipper::{Direct, Lane};
 
 /// Starts one reactor for each set of sockets. Each ends when the drain has begun and its
 /// connections are done, or after `grace`.
@@ -19,19 +20,21 @@ pub(super) fn start(
     door: &Arc<Door>,
     sockets: Vec<Sockets>,
     node: &Node,
+    direct: Option<&Direct>,
     grace: Duration,
 ) -> io::Result<Vec<Appender>> {
     let mut appenders = Vec::new();
     for (index, sockets) in sockets.into_iter().enumerate() {
         let account = node.metrics.ledger.open();
-        let appender = node.journal.appender(account);
+        let lane = direct.map(|direct| direct.lane(account.clone()));
+        let appender = node.intake.appender(account);
         appenders.push(appender.clone());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (door, branch) = (Arc::clone(door), node.drain.branch());
         let answering = Answering { readiness: node.readiness.clone(), ending: node.drain.clone() };
         node.drain.thread(&format!("reactor-{index}"), move || {
             let _answering = answering;
-            runtime.block_on(run(&door, appender, sockets, branch, grace));
+            runtime.block_on(run(&door, (appender, lane), sockets, branch, grace));
             // What is still open past the grace is dropped with the runtime.
             runtime.shutdown_background();
         })?;
@@ -56,13 +59,13 @@ impl Drop for Answering {
 
 async fn run(
     door: &Arc<Door>,
-    appender: Appender,
+    (appender, lane): (Appender, Option<Lane>),
     sockets: Sockets,
     branch: Drain,
     grace: Duration,
 ) {
     let settling = appender.clone();
-    let reactor = door.reactor(appender, branch.clone());
+    let reactor = door.reactor(appender, lane, branch.clone());
     let serve = async {
         if let Err(error) = reactor.serve(sockets) {
             tracing::error!(%error, "a reactor could not listen");

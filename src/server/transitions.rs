@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use crate::domains::{Register, STREAM};
 use crate::drain::Drain;
-use crate::journal::{Appender, Durable, Frame, Journal, Refused, Stream};
+use crate::journal::{Appender, Durable, Frame, Intake, Refused, Stream};
 use crate::metrics::Account;
 use crate::store::{Pending, Store, StoreError};
 
 /// Follows what comes to wait, until the drain begins.
-pub(super) fn follow(register: &Register, store: Arc<dyn Store>, journal: &Journal, drain: &Drain) {
+pub(super) fn follow(register: &Register, store: Arc<dyn Store>, intake: &Intake, drain: &Drain) {
     // An account of its own: the ledger is of what people do.
     let account = Account::default();
-    let appender = journal.appender(account.clone());
+    let appender = intake.appender(account.clone());
     let carrier = Carrier { store, appender: appender.clone(), account };
     let (register, ending) = (register.clone(), drain.clone());
     drain.spawn(async move {
@@ -80,7 +80,7 @@ impl Carrier {
                     tracing::error!(id = ?event.id, "an event is larger than the journal takes");
                     return None;
                 }
-                Err(Refused::JournalFull | Refused::QueueFull) => {
+                Err(Refused::Unopened | Refused::JournalFull | Refused::QueueFull) => {
                     tokio::time::sleep(AGAIN).await;
                 }
             }

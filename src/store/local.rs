@@ -123,7 +123,9 @@ impl LocalStore {
             let reading = tokio::task::spawn_blocking(move || {
                 let _place = place;
                 let transaction = database.begin_read().map_err(Fault::from)?;
-                read(&transaction, &tools)
+                let found = read(&transaction, &tools);
+                tools.measures.weigh(&database);
+                found
             });
             match reading.await {
                 Ok(read) => read.map_err(|fault| StoreError::Unavailable(fault.to_string())),

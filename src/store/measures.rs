@@ -1,7 +1,9 @@
 //! What is counted of the store.
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use redb::{Database, ReadableDatabase};
 
 use super::Kind;
 use crate::metrics::{Degraded, Metrics};
@@ -19,6 +21,7 @@ pub(super) struct Measures {
     pub(super) failures: Counter,
     /// How long a transaction took, its sync included.
     pub(super) commit_seconds: Histogram,
+    cached: Gauge,
     pub(super) degraded: Degraded,
 }
 
@@ -30,6 +33,7 @@ impl Measures {
             damaged: Counter::default(),
             failures: Counter::default(),
             commit_seconds: Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]),
+            cached: Gauge::default(),
             degraded: metrics.degraded.clone(),
         };
         metrics.register(|registry| {
@@ -43,8 +47,16 @@ impl Measures {
             registry.register("store_failures", help, measures.failures.clone());
             let help = "How long a transaction of the store took, its sync included";
             registry.register("store_commit_seconds", help, measures.commit_seconds.clone());
+            let help = "Bytes of the store's file that are kept in memory";
+            registry.register("store_cache_bytes", help, measures.cached.clone());
         });
         measures
+    }
+
+    /// Notes how much of the file is in memory.
+    pub(super) fn weigh(&self, database: &Database) {
+        let bytes = database.cache_stats().used_bytes();
+        self.cached.set(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// Says that a record is damaged.

@@ -66,9 +66,11 @@ pub(super) struct Writer {
 impl Writer {
     /// Opens the file, then makes changes until told to close. A file that fails is opened anew.
     pub(super) fn run(self) {
+        let mut has_failed = false;
         loop {
-            let Some(database) = self.open() else { break };
+            let Some(database) = self.open(has_failed) else { break };
             let is_closed = self.change(&database);
+            has_failed = !is_closed;
             self.access.send_replace(if is_closed {
                 Access::Closed
             } else {
@@ -86,8 +88,9 @@ impl Writer {
         }
     }
 
-    /// Opens the file, however long that takes; `None` when told to close meanwhile.
-    fn open(&self) -> Option<Arc<Database>> {
+    /// Opens the file, however long that takes; `None` when told to close meanwhile. After a
+    /// change that failed the store is well again once one succeeds, not when it can be read.
+    fn open(&self, has_failed: bool) -> Option<Arc<Database>> {
         let deadline = self.clock.now() + self.config.wait;
         let mut told = String::new();
         loop {
@@ -96,7 +99,9 @@ impl Writer {
             let (reason, is_locked) = match tried {
                 Ok(Ok(database)) => {
                     let database = Arc::new(database);
-                    self.tools.measures.degraded.end(REASON);
+                    if !has_failed {
+                        self.tools.measures.degraded.end(REASON);
+                    }
                     self.access.send_replace(Access::Open(Arc::clone(&database)));
                     return Some(database);
                 }
@@ -140,6 +145,7 @@ impl Writer {
             let made = catch_unwind(AssertUnwindSafe(|| self.transact(database, batch)));
             let took = self.clock.now().saturating_duration_since(begun);
             self.tools.measures.commit_seconds.observe(took.as_secs_f64());
+            self.tools.measures.weigh(database);
             if !made.unwrap_or(false) {
                 self.tools.measures.failures.inc();
                 self.tools.measures.degraded.begin(REASON);
@@ -156,9 +162,12 @@ impl Writer {
     fn transact(&self, database: &Database, batch: Vec<Job>) -> bool {
         let mut told = Vec::new();
         let made = self.make(database, batch, &mut told);
-        if let Err(fault) = &made {
-            tracing::error!(%fault, "a transaction of the store failed");
-            self.tools.measures.degraded.begin(REASON);
+        match &made {
+            Ok(()) => self.tools.measures.degraded.end(REASON),
+            Err(fault) => {
+                tracing::error!(%fault, "a transaction of the store failed");
+                self.tools.measures.degraded.begin(REASON);
+            }
         }
         let result = match &made {
             Ok(()) => Ok(()),

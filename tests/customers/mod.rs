@@ -164,6 +164,20 @@ pub fn flip(file: &Path, content: &[u8]) {
     fs::write(file, bytes).unwrap();
 }
 
+/// Kilobytes of a process, by the kernel's word for them.
+pub fn memory(process: u32, word: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(word)).unwrap();
+    line.trim_matches([':', ' ', '\t', 'k', 'B']).trim().parse().unwrap()
+}
+
+/// Says that a row is not shown because a program is missing; root could have installed it.
+pub fn missing(program: &str, error: &std::io::Error) {
+    let is_root = rustix::process::geteuid().is_root();
+    assert!(!is_root, "{program} cannot be started ({error}): `tests/run` installs it");
+    println!("SKIPPED {program} cannot be started: {error}");
+}
+
 /// Asks again and again until there is an answer; panics when [`PATIENCE`] ends.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();

@@ -61,6 +61,8 @@ pub enum Fault {
     Refuse,
     /// SERVFAIL.
     ServFail,
+    /// SERVFAIL to questions of one kind, as servers give that do not know it.
+    ServFailFor(Kind),
     /// Over UDP nothing fits.
     Truncate,
 }
@@ -209,7 +211,10 @@ impl Face {
                 Fault::NoEdns => Some(bare(&request, ResponseCode::FormErr)),
                 Fault::Lame => Some(referral(&request)),
                 Fault::Refuse => Some(bare(&request, ResponseCode::Refused)),
-                Fault::ServFail => Some(bare(&request, ResponseCode::ServFail)),
+                Fault::ServFailFor(kind) if !asks_for(&request, kind) => None,
+                Fault::ServFail | Fault::ServFailFor(_) => {
+                    Some(bare(&request, ResponseCode::ServFail))
+                }
                 Fault::Truncate if is_tcp => None,
                 Fault::Truncate => Some(truncated(&request)),
             };
@@ -217,6 +222,10 @@ impl Face {
         let ours = || answer_of(self, &request);
         answer.unwrap_or_else(ours).to_vec().ok()
     }
+}
+
+fn asks_for(request: &Message, kind: Kind) -> bool {
+    request.queries.first().is_some_and(|query| query.query_type() == kind)
 }
 
 fn answer_of(face: &Face, request: &Message) -> Message {

@@ -108,7 +108,7 @@ impl House {
         // Settles for as long as anybody else is at work.
         #[expect(clippy::disallowed_methods, reason = "it lasts as long as the test")]
         tokio::spawn(async move { settling.settle().await });
-        door.reactor(appender, ending).serve(sockets.pop().unwrap()).unwrap();
+        door.reactor(appender, None, ending).serve(sockets.pop().unwrap()).unwrap();
         let (https, http) = (bound.https[0], bound.http[0]);
         Self { https, http, keyring, metrics, drain, root, disk: sticky, folder, branch, journal }
     }

@@ -16,3 +16,4 @@ mod power;
 mod restart;
 mod row;
 mod sync;
+mod unopened;

@@ -88,6 +88,16 @@ impl Mount {
         Frozen(self)
     }
 
+    /// Lets nothing be changed any more.
+    pub(crate) fn protect(&self) {
+        run("mount", &["-o", "remount,ro", text(self.point())]);
+    }
+
+    /// Lets everything be changed again.
+    pub(crate) fn unprotect(&self) {
+        run("mount", &["-o", "remount,rw", text(self.point())]);
+    }
+
     /// Takes all the room there is; what is returned gives it back when it is dropped.
     pub(crate) fn fill(&self) -> Filler {
         let filler = Filler(self.point().join("filler"));

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mount::{Filler, Mount, run, skipped, text};
-use crate::node::{Buffered, CruelDisk, Node, Pattern, Program, RepeatsSync, Setup, serve_on};
+use crate::node::{
+    Buffered, CruelDisk, FailsOnce, Node, Pattern, Program, RepeatsSync, Setup, poll, serve_on,
+};
 use crate::row::{HOST, Lookout, Outcome, Row};
 
 #[test]
@@ -35,6 +37,30 @@ fn a_sync_that_is_repeated_is_found_out() {
     if let Some((outcome, _)) = through_failures(Program::Own("sync::node_that_repeats_syncs")) {
         assert!(outcome.verdict.missing > 0, "{}", outcome.verdict);
     }
+}
+
+/// The next segment is tried at once: nobody waits for a second since one block was bad.
+#[test]
+fn a_sync_that_fails_once_delays_nobody() {
+    let program = Program::Own("sync::node_whose_sync_fails_once");
+    let mut node = Node::start(&Setup { program, ..Setup::of(&[HOST]) });
+    let row = Row::start(&node, Pattern { rate: Some(200.0), ..Pattern::default() });
+    let failed = "waypost_journal_failures_total{step=\"sync\"}";
+    poll("a sync fails", || (node.health().metrics()[failed] > 0.0).then_some(()));
+    row.go_on(Duration::from_millis(500));
+    assert_eq!(node.health().metrics()[failed], 1.0);
+    assert!(node.health().ready().degraded.is_empty());
+    let exceptions = row.settle(&node);
+    assert!(exceptions.late.is_empty() && exceptions.unrecorded.is_empty(), "{exceptions:?}");
+    row.end(&mut node).is_good();
+}
+
+#[test]
+#[ignore = "the process of a_sync_that_fails_once_delays_nobody"]
+fn node_whose_sync_fails_once() {
+    let configuration = Setup::configuration();
+    let journal = configuration.with_file_name("data").join("journal");
+    serve_on(Arc::new(CruelDisk::new(&journal, FailsOnce::at(60))), &configuration);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use waypost::clock::Clock;
 use waypost::disk::Disk;
@@ -14,6 +15,7 @@ use crate::clock::Standing;
 use crate::disk::{CrashDisk, Lies};
 use crate::process::{FOLDER, body, config, frame};
 
+#[derive(Debug)]
 pub(crate) struct Hand {
     pub(crate) journal: Journal,
     pub(crate) crew: Crew,
@@ -45,6 +47,12 @@ impl Hand {
     /// Moves until nothing is left to do.
     pub(crate) fn rest(&mut self) {
         while self.crew.write() | self.crew.keep() {}
+    }
+
+    /// Lets time pass, and the keeper look.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.clock.pass(time);
+        self.look();
     }
 
     pub(crate) fn look(&mut self) {

@@ -18,7 +18,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod adoption;
-#[allow(dead_code, reason = "the simulation uses all of it")]
 #[path = "../simulation/clock.rs"]
 mod clock;
 mod damage;
@@ -27,6 +26,7 @@ mod disk;
 mod hand;
 mod layout;
 mod model;
+mod outside;
 mod overlap;
 mod power;
 mod process;

@@ -1,6 +1,8 @@
 //! What a later segment repeats of an earlier one: rightly, when a sync failed; or with no right.
 
-use waypost::journal::{Contradiction, DirectoryId, Fault, Why};
+use std::time::Duration;
+
+use waypost::journal::{Config, Contradiction, DirectoryId, Fault, Why};
 
 use crate::disk::{CrashDisk, Failure, Lies};
 use crate::hand::{Hand, Reading, inspect, read, seam, segment, written};
@@ -59,6 +61,42 @@ fn a_failed_sync_is_never_repeated_on_the_same_segment() {
     let cut = disk.after_power_cut(|| crate::disk::Fate::Lost);
     let expected = Reading { sequences: (1..=9).collect(), ..Reading::default() };
     assert_eq!(read(&seam(&cut), directory), expected);
+}
+
+#[test]
+fn after_a_first_failure_the_next_segment_is_tried_at_once_and_then_when_it_is_time() {
+    let retry = Duration::from_secs(1);
+    for (failure, step) in [(Failure::Sync, "sync"), (Failure::Write, "write")] {
+        let disk = CrashDisk::new(Lies::default());
+        let mut hand = Hand::start(&disk, &Config { retry, ..config(SEGMENT) });
+        let failures = format!("failures_total{{step={step:?}}}");
+        // The next segment is prepared from here on.
+        hand.append(1);
+        // Twice, since what was durable in between makes a failure the first again.
+        for round in 1..=2 {
+            disk.fail_next(failure);
+            hand.append(1);
+            assert_eq!(hand.metric(&failures), 3 * round - 2, "no time has passed");
+            disk.fail(Some(failure));
+            let next = hand.journal.next_sequence();
+            hand.try_append(&crate::process::body(next)).unwrap();
+            while hand.crew.write() {}
+            assert_eq!(hand.metric(&failures), 3 * round, "one more, and no third");
+            disk.fail(None);
+            for wait in [retry - Duration::from_millis(1), Duration::from_millis(1)] {
+                hand.rest();
+                assert_eq!(hand.journal.durable(), next);
+                hand.clock.pass(wait);
+            }
+            hand.rest();
+            assert_eq!(hand.journal.durable(), next + 1);
+        }
+        let directory = hand.journal.directory();
+        hand.kill();
+        let expected = Reading { sequences: (1..=5).collect(), ..Reading::default() };
+        assert_eq!(read(&seam(&disk), directory), expected);
+        assert_eq!(inspect(&seam(&disk), directory).faults, []);
+    }
 }
 
 /// A journal of 20 frames in segment 1, and a forged second one.

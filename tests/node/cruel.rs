@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -73,6 +74,13 @@ pub struct Buffered;
 /// The same, and repeats a sync that failed; the second one says yes to what the first one lost.
 #[derive(Clone, Copy, Debug)]
 pub struct RepeatsSync;
+
+/// Fails one sync, and never again.
+#[derive(Debug)]
+pub struct FailsOnce {
+    syncs: AtomicUsize,
+    at: usize,
+}
 
 /// Does nothing more while a file of this name exists.
 #[derive(Clone, Debug)]
@@ -148,6 +156,22 @@ impl Cruelty for RepeatsSync {
 
     fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
         file.sync().or_else(|_| file.sync())
+    }
+}
+
+impl FailsOnce {
+    /// Fails the sync with this number, counted from 1.
+    pub fn at(number: usize) -> Self {
+        Self { syncs: AtomicUsize::new(0), at: number }
+    }
+}
+
+impl Cruelty for FailsOnce {
+    fn sync(&self, file: &dyn DiskFile) -> io::Result<()> {
+        if self.syncs.fetch_add(1, Ordering::Relaxed) + 1 == self.at {
+            return Err(io::Error::other("the device failed"));
+        }
+        file.sync()
     }
 }
 

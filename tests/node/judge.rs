@@ -74,6 +74,12 @@ impl Judge {
         self.wrong.push(what);
     }
 
+    /// Whether a line is the event of a request that this judge was told of.
+    pub fn has_asked(&self, line: &str) -> bool {
+        let event: Value = serde_json::from_str(line).unwrap_or_default();
+        event["data"]["message"].as_str().is_some_and(|of| self.requests.find(of).is_some())
+    }
+
     /// Judges everything that was recorded, one JSON object a line, by a node that made no
     /// exception.
     pub fn judge<'a>(&self, lines: impl IntoIterator<Item = &'a str>) -> Verdict {

@@ -39,7 +39,7 @@ pub use authority::{Authority, CertificateFiles};
 pub use click::{Click, Kind, Link, Protocol, Visit};
 pub use client::{Answer, Client, Session, path_of};
 pub use cruel::{
-    AnswersEarly, Buffered, CruelDisk, Cruelty, Hangs, NamesLast, RepeatsSync, SkipsSync,
+    AnswersEarly, Buffered, CruelDisk, Cruelty, FailsOnce, Hangs, NamesLast, RepeatsSync, SkipsSync,
 };
 pub use dev::{Dev, Ran, WAYPOST, folder};
 pub use exchange::Exchange;

@@ -307,7 +307,9 @@ impl Node {
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             each(&line.unwrap());
         }
-        assert!(child.wait().unwrap().success(), "journal cat");
+        // With 1 it has printed what there is, and something is damaged: the judge's to find.
+        let status = child.wait().unwrap();
+        assert!(matches!(status.code(), Some(0 | 1)), "journal cat: {status}");
     }
 
     /// What the node's traces tell of events that were not recorded before they were answered.

@@ -176,6 +176,7 @@ impl Reactor {
                 Poll::Pending => return true,
                 Poll::Ready(Outcome::Recorded) => Answered::Recorded,
                 Poll::Ready(Outcome::Late) => Answered::Late,
+                Poll::Ready(Outcome::Unrecorded) => Answered::Unrecorded,
             };
             answered.push((waiting.serial, how));
             false

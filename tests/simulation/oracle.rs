@@ -143,6 +143,7 @@ impl Oracle {
             }
             for note in &report.notes {
                 self.saw(match note {
+                    Note::Cursor => "damaged cursor",
                     Note::Gap { .. } => "gap",
                     Note::Left { .. } => "left",
                     Note::Torn { .. } => "torn",

@@ -24,10 +24,10 @@ impl Shipper {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let mut lanes = Vec::new();
         for (directory, path) in journal.adopted() {
-            let cursor = Cursor::open(Arc::clone(&disk), path, *directory)?;
+            let cursor = Cursor::open(Arc::clone(&disk), &path, directory)?;
             let from = cursor.position();
-            let reader = Reader::outside(Arc::clone(&disk), *directory, path, from);
-            lanes.push(Lane { directory: *directory, reader, cursor });
+            let reader = Reader::outside(Arc::clone(&disk), directory, &path, from);
+            lanes.push(Lane { directory, reader, cursor });
         }
         let directory = journal.directory();
         let path = std::path::Path::new(FOLDER).join(directory.to_string());
