@@ -23,7 +23,9 @@ use crate::store::{Draw, Store, Taken};
 pub(super) enum Purpose {
     /// A name that holds no certificate of this authority.
     First,
-    /// A name whose certificate grows old.
+    /// A name whose certificate is another authority's, and grows old.
+    Replacement,
+    /// A name whose certificate of this authority grows old.
     Renewal,
 }
 
@@ -40,23 +42,36 @@ impl Allowance<'_> {
     pub(super) async fn order(&self, now: Timestamp) -> Result<(), Failure> {
         let issuer = self.issuer;
         let keep = match self.purpose {
-            Purpose::First => issuer.orders / RESERVE,
-            Purpose::Renewal => 0,
+            Purpose::First => reserve(issuer),
+            Purpose::Replacement | Purpose::Renewal => 0,
         };
         // A renewal counts for its name alone.
         let domain = match self.purpose {
-            Purpose::First => peek(draw(issuer.per_domain, WEEK)),
+            Purpose::First | Purpose::Replacement => peek(draw(issuer.per_domain, WEEK)),
             Purpose::Renewal => Draw { amount: 0, keep: 0, ..draw(issuer.per_domain, WEEK) },
         };
-        let orders = Draw { keep, ..draw(issuer.orders, THREE_HOURS) };
+        let of_all = Draw { keep, ..draw(issuer.orders, THREE_HOURS) };
         let (of_name, failures) = (draw(issuer.per_name, WEEK), draw(FAILURES, HOUR));
-        let (orders, domain, name, failures) = tokio::join!(
-            self.take(self.orders(), orders, "orders in three hours", now),
+        let (all, domain, name, failures) = tokio::join!(
+            self.take(orders(issuer), of_all, "orders in three hours", now),
             self.take(self.of_domain(), domain, "certificates of its domain in a week", now),
             self.take(self.of_name(), peek(of_name), "certificates of it in a week", now),
             self.take(self.failures(), peek(failures), "failures of it in an hour", now),
         );
-        orders.and(domain).and(name).and(failures)
+        all.and(domain).and(name).and(failures)
+    }
+
+    /// How many orders an authority still takes of us, the reserve included.
+    pub(super) async fn left(
+        store: &dyn Store,
+        issuer: &IssuerConfig,
+        now: Timestamp,
+    ) -> Result<u32, Failure> {
+        let nothing = Draw { amount: 0, ..draw(issuer.orders, THREE_HOURS) };
+        match store.take(&orders(issuer), nothing, now).await.map_err(node)? {
+            Taken::Left(left) => Ok(left),
+            Taken::NotBefore(_) => Ok(0),
+        }
     }
 
     /// A certificate was issued.
@@ -91,10 +106,6 @@ impl Allowance<'_> {
         }
     }
 
-    fn orders(&self) -> String {
-        format!("orders/{}", self.issuer.name)
-    }
-
     fn of_domain(&self) -> String {
         // Apart from the name's own, which may be the domain itself.
         format!("certificates/{}/domain/{}", self.issuer.name, registrable(self.name).0)
@@ -107,6 +118,15 @@ impl Allowance<'_> {
     fn failures(&self) -> String {
         format!("failures/{}/{}", self.issuer.name, self.name)
     }
+}
+
+/// How many of an authority's orders are left to renewals.
+pub(super) fn reserve(issuer: &IssuerConfig) -> u32 {
+    issuer.orders / RESERVE
+}
+
+fn orders(issuer: &IssuerConfig) -> String {
+    format!("orders/{}", issuer.name)
 }
 
 fn draw(capacity: u32, period: Duration) -> Draw {

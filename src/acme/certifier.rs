@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::challenges::Challenges;
 use super::docket::Docket;
@@ -12,7 +12,9 @@ use super::failure::{Failure, FailureKind};
 use super::flights::{Boarding, Flights, Landing, Outcome};
 use super::issuer::{ExternalSecret, Issuer};
 use super::measures::Measures;
+use super::overdue::Overdue;
 use super::preflight::Preflight;
+use super::turn::{Queue, Turn};
 use super::work::Work;
 use super::{Config, IssuerConfig};
 use crate::clock::Clock;
@@ -84,6 +86,7 @@ impl Certifier {
             preflight,
             challenges,
             certificates: parts.certificates,
+            overdue: Overdue::default(),
             measures,
             clock: parts.clock,
         };
@@ -93,6 +96,8 @@ impl Certifier {
             flights,
             room: Arc::new(Semaphore::new(config.orders)),
             background: Arc::new(Semaphore::new(config.orders.div_ceil(2))),
+            asking: Arc::new(Semaphore::new(ASKING)),
+            freed: Arc::default(),
             drain: drain.clone(),
         };
         let ending = drain.clone();
@@ -128,6 +133,26 @@ impl Certifier {
     }
 }
 
+/// For whose sake a name is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sake {
+    /// A visitor who waits.
+    Visitor,
+    /// An order that is kept.
+    Order,
+    /// A certificate that grows old.
+    Renewal,
+}
+
+/// A place that somebody else may have when this is dropped.
+struct Left<'a>(&'a Notify, #[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
 /// Where it is decided who is worked on.
 #[derive(Clone)]
 struct Desk {
@@ -138,60 +163,94 @@ struct Desk {
     room: Arc<Semaphore>,
     /// Places of those that nobody waits for: visitors always find some.
     background: Arc<Semaphore>,
+    /// Places of questions about renewals.
+    asking: Arc<Semaphore>,
+    /// Told when somebody has left a place in the background.
+    freed: Arc<Notify>,
     drain: Drain,
 }
 
 impl Desk {
-    async fn run(&self, mut visits: mpsc::Receiver<Landing>) {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        self.work.prepare().await;
-        loop {
-            tokio::select! {
-                landing = visits.recv() => match landing {
-                    Some(landing) => self.visited(landing),
-                    None => return,
-                },
-                _ = tick.tick() => self.take_up_due().await,
-            }
-        }
+    async fn run(&self, visits: mpsc::Receiver<Landing>) {
+        // What somebody does for one of these holds up none of the others.
+        tokio::join!(self.work.prepare(), self.visited(visits), self.take_turns());
     }
 
-    fn visited(&self, landing: Landing) {
-        let own = self.clone();
-        self.drain.spawn(async move {
-            let outcome = own.obtain(&landing, true).await;
-            landing.land(outcome);
-        });
-    }
-
-    async fn take_up_due(&self) {
-        self.work.count().await;
-        let wanted = self.background.available_permits();
-        if wanted == 0 {
-            return;
-        }
-        let due = self.work.due(wanted).await;
-        let renewals = self.work.expiring(wanted.saturating_sub(due.len())).await;
-        for name in due.into_iter().chain(renewals) {
-            // Somebody is at work on it.
-            let Boarding::First(landing, _) = self.flights.board(&name) else { continue };
-            let Ok(place) = Arc::clone(&self.background).try_acquire_owned() else { return };
+    async fn visited(&self, mut visits: mpsc::Receiver<Landing>) {
+        while let Some(landing) = visits.recv().await {
             let own = self.clone();
             self.drain.spawn(async move {
-                let _place = place;
-                let outcome = own.obtain(&landing, false).await;
+                let outcome = own.obtain(&landing, Sake::Visitor).await;
                 landing.land(outcome);
             });
         }
     }
 
-    async fn obtain(&self, landing: &Landing, is_waited_for: bool) -> Outcome {
+    async fn take_turns(&self) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = 0_u64;
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {
+                    if ticks.is_multiple_of(TELL_EVERY) {
+                        self.work.tell().await;
+                    }
+                    ticks += 1;
+                }
+                () = self.freed.notified() => {}
+            }
+            self.take_turn().await;
+        }
+    }
+
+    async fn take_turn(&self) {
+        let places = self.background.available_permits();
+        if places > 0 && self.work.has_waiting().await {
+            let mut turn = Turn::new(places, self.work.room().await);
+            for queue in Queue::ALL {
+                let names = self.work.claim(queue, turn.limit(queue)).await;
+                turn.took(names.len());
+                let sake = if queue.is_renewal() { Sake::Renewal } else { Sake::Order };
+                names.iter().for_each(|name| self.begin(name, sake));
+            }
+        }
+        for name in self.work.questions(self.asking.available_permits()).await {
+            // Somebody is at work on it.
+            let Boarding::First(landing, _) = self.flights.board(&name) else { continue };
+            let Ok(place) = Arc::clone(&self.asking).try_acquire_owned() else { return };
+            let own = self.clone();
+            self.drain.spawn(async move {
+                let _left = Left(&own.freed, place);
+                tokio::select! {
+                    () = own.work.ask(&name) => landing.land(Ok(())),
+                    () = own.drain.ending() => {}
+                }
+            });
+        }
+    }
+
+    /// Begins with a name whose turn has come, unless somebody is at work on it.
+    fn begin(&self, name: &Hostname, sake: Sake) {
+        let Boarding::First(landing, _) = self.flights.board(name) else { return };
+        let Ok(place) = Arc::clone(&self.background).try_acquire_owned() else { return };
+        let own = self.clone();
+        self.drain.spawn(async move {
+            let _left = Left(&own.freed, place);
+            let outcome = own.obtain(&landing, sake).await;
+            landing.land(outcome);
+        });
+    }
+
+    async fn obtain(&self, landing: &Landing, sake: Sake) -> Outcome {
         let name = landing.name();
+        if sake == Sake::Renewal && !self.work.is_to_renew(name).await {
+            return Ok(());
+        }
         let permit = match self.porter.admit(name).await {
             Ok(permit) => permit,
             Err(why) => {
-                if !is_waited_for {
+                if sake != Sake::Visitor {
                     self.work.refused(name, why).await;
                 }
                 return Err(refusal(why));
@@ -235,3 +294,7 @@ impl fmt::Debug for Parts {
 /// Visitors' names that may wait to be taken up.
 const WAITING: usize = 4_096;
 const TICK: Duration = Duration::from_secs(1);
+/// Ticks between two counts.
+const TELL_EVERY: u64 = 5;
+/// Questions about renewals at the same time.
+const ASKING: usize = 4;

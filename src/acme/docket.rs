@@ -6,9 +6,7 @@ use std::time::Duration;
 use super::progress::{Progress, State};
 use crate::clock::Timestamp;
 use crate::hostname::Hostname;
-use crate::store::{
-    Change, Content, Due, Expected, Kind, Lane, PutError, Store, StoreError, Stored,
-};
+use crate::store::{Change, Content, Due, Expected, Kind, Lane, PutError, Store, StoreError};
 
 /// The orders that are kept.
 #[derive(Clone, Debug)]
@@ -23,6 +21,8 @@ pub(super) struct Entry {
     pub(super) progress: Progress,
     /// Whether somebody wants it now, whatever came of it before.
     pub(super) is_hasty: bool,
+    /// Whether a certificate is held, whose own schedule says when it is taken up again.
+    pub(super) is_renewal: bool,
     lane: Lane,
     expected: Expected,
 }
@@ -52,7 +52,7 @@ impl Docket {
         state: State,
         due: Timestamp,
     ) -> Result<(), StoreError> {
-        let due = Some(Due { at: due, lane: entry.lane });
+        let due = (!entry.is_renewal).then_some(Due { at: due, lane: entry.lane });
         let bytes = entry.progress.encode();
         self.put(entry, Some(Content { bytes, state: state as u8, due })).await
     }
@@ -65,20 +65,18 @@ impl Docket {
         self.put(entry, None).await
     }
 
-    /// Takes orders that are due, at most `limit`: those that somebody waits for first.
+    /// Takes names whose turn has come, at most `limit`.
     pub(super) async fn claim(
         &self,
+        (kind, lane): (Kind, Lane),
         now: Timestamp,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Hostname>, StoreError> {
-        let mut claimed: Vec<Stored> = Vec::new();
-        for lane in [Lane::Prompt, Lane::Patient] {
-            if claimed.len() < limit {
-                let room = limit - claimed.len();
-                claimed.extend(self.store.claim(Kind::Order, lane, now, lease, room).await?);
-            }
+        if limit == 0 {
+            return Ok(Vec::new());
         }
+        let claimed = self.store.claim(kind, lane, now, lease, limit).await?;
         Ok(claimed.iter().filter_map(|stored| Hostname::parse(&stored.name).ok()).collect())
     }
 
@@ -127,7 +125,7 @@ impl Docket {
 impl Entry {
     fn new(name: &Hostname, expected: Expected) -> Self {
         let (progress, lane) = (Progress::default(), Lane::Prompt);
-        Self { name: name.clone(), progress, is_hasty: true, lane, expected }
+        Self { name: name.clone(), progress, is_hasty: true, is_renewal: false, lane, expected }
     }
 }
 

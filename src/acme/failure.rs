@@ -21,6 +21,9 @@ pub struct Failure {
     pub detail: String,
     /// How long the authority wants not to be asked.
     pub retry_after: Option<Duration>,
+    /// Whether the name itself failed, and not an authority for all names alike: only that makes
+    /// its next wait longer.
+    pub(super) is_of_name: bool,
 }
 
 /// What kind of failure it is.
@@ -48,6 +51,8 @@ pub enum FailureKind {
     Rejected,
     /// It took too long.
     TimedOut,
+    /// Where the name leads could not be found out.
+    Unseen,
     /// The authority does not answer, or says that it cannot.
     Unavailable,
     /// Our own look at our port 80 did not find us.
@@ -69,7 +74,9 @@ pub(super) enum Scope {
 
 impl Failure {
     pub(super) fn new(kind: FailureKind, detail: impl fmt::Display) -> Self {
-        Self { kind, detail: detail.to_string(), retry_after: None }
+        use FailureKind::{Account, Budget, Node, Unavailable, Unseen};
+        let is_of_name = !matches!(kind, Account | Budget | Node | Unavailable | Unseen);
+        Self { kind, detail: detail.to_string(), retry_after: None, is_of_name }
     }
 
     /// What an error of the library comes to; `retry_after` is what the last answer asked for.
@@ -88,7 +95,8 @@ impl Failure {
             _ => (FailureKind::Malformed, error.to_string()),
         };
         let is_asked_to_wait = matches!(kind, FailureKind::Limited | FailureKind::Unavailable);
-        Self { kind, detail, retry_after: retry_after.filter(|_| is_asked_to_wait) }
+        let retry_after = retry_after.filter(|_| is_asked_to_wait);
+        Self { retry_after, ..Self::new(kind, detail) }
     }
 
     /// What is wrong with a name, in the authority's words.
@@ -98,8 +106,8 @@ impl Failure {
 
     /// Whether another authority may do what this one did not.
     pub(super) fn is_worth_another_issuer(&self) -> bool {
-        use FailureKind::{Challenge, ChallengeDns, Node, NotPointed, Unreachable};
-        !matches!(self.kind, Challenge | ChallengeDns | Node | NotPointed | Unreachable)
+        use FailureKind::{Challenge, ChallengeDns, Node, NotPointed, Unreachable, Unseen};
+        !matches!(self.kind, Challenge | ChallengeDns | Node | NotPointed | Unreachable | Unseen)
     }
 
     /// The same failure of a request that is about our account and no name yet: whatever the
@@ -140,7 +148,7 @@ impl Failure {
             FailureKind::ChallengeDns => Reason::ChallengeDns,
             FailureKind::Challenge => Reason::Challenge,
             FailureKind::Limited => Reason::CaLimits,
-            FailureKind::Node | FailureKind::NotPointed => Reason::Node,
+            FailureKind::Node | FailureKind::NotPointed | FailureKind::Unseen => Reason::Node,
             FailureKind::Rejected => Reason::CaRejects,
             FailureKind::Unreachable => Reason::Unreachable,
             FailureKind::Unusable => Reason::Unusable,
@@ -169,6 +177,7 @@ impl FailureKind {
             Self::TimedOut => "timed_out",
             Self::Unavailable => "unavailable",
             Self::Unreachable => "unreachable",
+            Self::Unseen => "unseen",
             Self::Unusable => "unusable",
             Self::Vanished => "vanished",
         }

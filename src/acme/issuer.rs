@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
+use instant_acme::{Account, AccountCredentials, Error, ExternalAccountKey, NewAccount};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
@@ -17,7 +17,9 @@ use zeroize::Zeroizing;
 use super::IssuerConfig;
 use super::failure::{Failure, FailureKind};
 use super::measures::Measures;
+use super::mood::{Mood, Rebuffs};
 use super::nonces::Nonces;
+use super::renewal::Advice;
 use super::transport::{Heard, Transport};
 use crate::clock::{Clock, Timestamp};
 use crate::fetch::Client;
@@ -47,8 +49,6 @@ pub(super) struct Held {
     account: Option<Account>,
     kept: Kept,
     version: Option<u64>,
-    /// Times in a row that the authority did not answer, or wanted to be left alone.
-    rebuffs: u32,
 }
 
 /// The account on disk.
@@ -58,24 +58,50 @@ struct Kept {
     directory: String,
     /// Its URL and key, in the library's form.
     credentials: Option<Value>,
-    /// Until when, in microseconds since 1970, the authority wants to be left alone.
-    #[serde(default)]
-    paused_until: u64,
+    #[serde(flatten)]
+    rebuffs: Rebuffs,
     /// When an account was last made.
     #[serde(default)]
     made: u64,
 }
 
 impl Issuer {
+    /// When the authority suggests to renew a certificate, and how long it wants not to be asked
+    /// again (RFC 9773 §4).
+    pub(super) async fn advice(&self, id: &str) -> (Advice, Option<Duration>) {
+        let Ok(account) = self.account().await else { return (Advice::None, None) };
+        let quoted = format!("\"{id}\"");
+        let Ok(id) = serde_json::from_str(&quoted) else { return (Advice::None, None) };
+        let heard = Arc::<Heard>::default();
+        let told = heard.during(account.renewal_info(&id)).await;
+        let advice = match told {
+            Ok((told, _)) => {
+                let window = told.suggested_window;
+                let time = |seconds: i64| {
+                    Timestamp::from_seconds(u64::try_from(seconds).unwrap_or_default())
+                };
+                let (start, end) = (window.start.unix_timestamp(), window.end.unix_timestamp());
+                Advice::Window(time(start), time(end))
+            }
+            Err(Error::Json(_)) => Advice::Malformed,
+            Err(error) => {
+                tracing::debug!(issuer = self.config.name, %error, "nothing is told of a renewal");
+                Advice::None
+            }
+        };
+        (advice, heard.retry_after())
+    }
+
     /// Our account there: the one that is held, else the one that is kept, else a new one. Fails
     /// without a question while the authority wants to be left alone.
     pub(super) async fn account(&self) -> Result<Account, Failure> {
         let mut held = self.read().await?;
-        let (now, until) = (self.clock.wall(), Timestamp::from_micros(held.kept.paused_until));
-        if now < until {
+        let (now, until) = (self.clock.wall(), held.kept.rebuffs.until());
+        if held.kept.rebuffs.mood(now) == Mood::Closed {
             let told = format!("{} wants to be left alone until {until}", self.config.name);
             let failure = Failure::new(FailureKind::Limited, told);
-            return Err(Failure { retry_after: Some(now.until(until)), ..failure });
+            let retry_after = Some(now.until(until));
+            return Err(Failure { retry_after, is_of_name: false, ..failure });
         }
         if let Some(account) = &held.account {
             return Ok(account.clone());
@@ -88,20 +114,21 @@ impl Issuer {
         Ok(account)
     }
 
-    /// Until when the authority wants to be left alone; the past when it does not.
-    pub(super) async fn paused_until(&self) -> Timestamp {
-        let held = self.read().await;
-        let until = held.map(|held| Timestamp::from_micros(held.kept.paused_until));
-        until.unwrap_or_default()
+    /// Whether the authority wants to be left alone now, and whether it did the last time.
+    pub(super) async fn mood(&self) -> Mood {
+        // Somebody makes an account there, which may take its time.
+        if self.held.try_lock().is_err() {
+            return Mood::Closed;
+        }
+        let Ok(held) = self.read().await else { return Mood::Closed };
+        held.kept.rebuffs.mood(self.clock.wall())
     }
 
-    /// Leaves the authority alone for a while: as long as it asked, or longer each time.
+    /// Leaves the authority alone for a while: longer each time, and as long as it asked.
     pub(super) async fn pause(&self, wait: Option<Duration>) {
         let Ok(mut held) = self.read().await else { return };
-        held.rebuffs = held.rebuffs.saturating_add(1);
-        let own = FIRST_PAUSE.saturating_mul(1 << held.rebuffs.min(10)).min(LONGEST_PAUSE);
-        let until = self.clock.wall().plus(wait.unwrap_or(own));
-        held.kept.paused_until = held.kept.paused_until.max(until.micros());
+        held.kept.rebuffs.rebuffed(wait, self.clock.wall());
+        let until = held.kept.rebuffs.until();
         tracing::warn!(issuer = self.config.name, %until, "the authority is left alone");
         if let Err(error) = self.keep(&mut held).await {
             tracing::warn!(%error, "a restart would not know that");
@@ -110,7 +137,13 @@ impl Issuer {
 
     /// Says that the authority answered as it should.
     pub(super) async fn praise(&self) {
-        self.held.lock().await.rebuffs = 0;
+        let Ok(mut held) = self.read().await else { return };
+        if !held.kept.rebuffs.praised() {
+            return;
+        }
+        if let Err(error) = self.keep(&mut held).await {
+            tracing::debug!(%error, "a restart would not know that the authority answers again");
+        }
     }
 
     /// Forgets an account that the authority does not know any more, so that the next order makes
@@ -231,8 +264,5 @@ impl fmt::Debug for ExternalSecret {
     }
 }
 
-/// After the first time that the authority does not answer; doubles from there.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 /// Authorities allow ten new accounts in three hours.
 const ACCOUNT_EVERY: Duration = Duration::from_secs(3_600);

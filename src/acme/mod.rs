@@ -1,12 +1,17 @@
 //! Certificates from certification authorities (RFC 8555), unattended.
 //!
 //! ```text
-//! visit ──┐  one flight for each name; whoever comes for it shares the end
-//! docket ─┴→ desk → porter.admit → Permit → work
+//! visit ───────┐  one flight for each name; whoever comes for it shares the end
+//! renewals ─┐  │
+//! docket ───┴──┴→ desk → porter.admit → Permit → work
 //!   work: preflight (the way to us, CAA, our own port 80)
 //!         → each issuer in turn: account → order → verify → publish
 //!         → the domain's new state, with its event; the order forgotten, or due again
 //! ```
+//!
+//! Certificates are renewed by a schedule in the store, whether or not anybody visits: when their
+//! authority suggests it (RFC 9773), or when a third of their life is left. They are taken up as
+//! their turn comes, and as authorities still take orders.
 //!
 //! A [`Permit`](crate::domains::Permit) is the only way to an order. What a restart must know is
 //! in the store before the step that needs it: the order's URL, its key, failures in a row, until
@@ -16,7 +21,6 @@
 //! the one that was ordered and its time is now.
 
 mod allowance;
-mod backstop;
 mod certifier;
 mod challenges;
 mod config;
@@ -25,11 +29,18 @@ mod failure;
 mod flights;
 mod issuer;
 mod measures;
+mod mood;
 mod nonces;
 mod order;
+mod overdue;
 mod preflight;
 mod progress;
+mod renewal;
+#[cfg(test)]
+mod tests;
 mod transport;
+mod turn;
+mod upkeep;
 mod verify;
 mod work;
 

@@ -329,7 +329,10 @@ fn request(key: &PrivateKey, entry: &Entry) -> Result<Vec<u8>, rcgen::Error> {
 
 /// Whether an authority takes no order that names the certificate which it replaces.
 fn is_about_replacing(error: &Error) -> bool {
-    matches!(error, Error::Unsupported(_))
+    // The library wants the field told back, after the order was placed.
+    let is_forgotten = matches!(error, Error::Other(why) if why.to_string().contains("replaces"));
+    is_forgotten
+        || matches!(error, Error::Unsupported(_))
         || ["alreadyReplaced", "malformed", "serverInternal"]
             .iter()
             .any(|kind| is_of_type(error, kind))

@@ -39,6 +39,10 @@ impl Preflight {
             | Finding::Flattened(_)
             | Finding::Wildcard
             | Finding::Forbidden { .. } => {}
+            // That nobody says where it leads is no absence.
+            Finding::Failed(..) | Finding::Disagreement => {
+                return Err(Failure::new(FailureKind::Unseen, found));
+            }
             _ => return Err(Failure::new(FailureKind::NotPointed, found)),
         }
         // Asked a moment ago, so that it is mostly remembered.

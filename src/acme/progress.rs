@@ -5,6 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+use super::failure::{Failure, FailureKind, Scope};
+use super::renewal::{back_off, spread};
+use crate::clock::Timestamp;
+use crate::domains::registrable;
+use crate::hostname::Hostname;
+
 /// An order as it is kept. Empty bytes are one that nobody has begun with.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Progress {
@@ -67,6 +73,33 @@ impl Progress {
     /// The order in kept bytes. What a later version wrote is begun anew.
     pub(super) fn decode(bytes: &[u8]) -> Self {
         serde_json::from_slice(bytes).unwrap_or_default()
+    }
+
+    /// An order of `name` came to nothing; when the next one is made.
+    pub(super) fn failed(
+        &mut self,
+        name: &Hostname,
+        failure: &Failure,
+        now: Timestamp,
+    ) -> Timestamp {
+        // An order that is only slow goes on the next time; all others are placed anew.
+        if !matches!(failure.kind, FailureKind::TimedOut | FailureKind::Node) {
+            self.placed = None;
+        }
+        let is_of_issuer = failure.scope(name, registrable(name).0) == Some(Scope::Issuer);
+        let spread = spread(name.as_str());
+        // What keeps an authority from all names alike makes no name's own wait longer.
+        let own = if failure.is_of_name && !is_of_issuer {
+            self.failures = self.failures.saturating_add(1);
+            back_off(self.failures, spread)
+        } else {
+            back_off(1, spread)
+        };
+        let told = failure.retry_after.unwrap_or_default();
+        self.is_told = told > own || failure.kind == FailureKind::Limited;
+        let due = now.plus(own.max(told));
+        self.not_before = due.micros();
+        due
     }
 
     /// The bytes that are kept.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -104,6 +104,7 @@ impl HttpClient for Transport {
         let (http, clock, measures) =
             (self.http.clone(), Arc::clone(&self.clock), self.measures.clone());
         let issuer = Arc::clone(&self.issuer);
+        let is_question = *request.method() == Method::GET;
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_or_else(|never| match never {}, |b| b.to_bytes());
@@ -111,8 +112,12 @@ impl HttpClient for Transport {
             let sent = http.send(Request::from_parts(parts, body)).await;
             let took = clock.now().saturating_duration_since(begun);
             measures.asked(&issuer, sent.as_ref().map(Response::status), took);
-            let answer = sent.map_err(|error| Error::Other(Box::new(error)))?;
+            let mut answer = sent.map_err(|error| Error::Other(Box::new(error)))?;
             hear(&heard, answer.headers(), clock.wall());
+            // The library takes no answer about renewal without; what it was is heard above.
+            if is_question {
+                answer.headers_mut().entry(RETRY_AFTER).or_insert(HeaderValue::from_static("0"));
+            }
             understood(answer)
         })
     }

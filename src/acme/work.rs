@@ -6,22 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::allowance::{Allowance, Purpose};
-use super::backstop::backstop;
 use super::challenges::Challenges;
 use super::docket::{Docket, Entry};
 use super::failure::{Failure, FailureKind, Scope};
 use super::flights::{Landing, Outcome};
 use super::issuer::{Issuer, node};
 use super::measures::{ISSUED, Measures};
+use super::mood::Mood;
 use super::order::{Driver, Issued};
+use super::overdue::Overdue;
 use super::preflight::{Permission, Preflight};
 use super::progress::State;
+use super::renewal::{Term, back_off, spread};
 use super::transport::Heard;
 use super::verify::verify;
 use crate::clock::{Clock, Timestamp};
 use crate::domains::{Attempt, Certified, Permit, Refusal, Register, Who, registrable};
 use crate::hostname::Hostname;
-use crate::store::{Kind, Lane};
 use crate::tls::{Certificates, Record};
 
 /// Why a name is worked on, and for whom.
@@ -40,6 +41,7 @@ pub(super) struct Work {
     pub(super) preflight: Preflight,
     pub(super) challenges: Challenges,
     pub(super) certificates: Certificates,
+    pub(super) overdue: Overdue,
     pub(super) measures: Measures,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -54,24 +56,6 @@ impl Work {
         }
     }
 
-    /// Names whose orders are due, at most `limit`.
-    pub(super) async fn due(&self, limit: usize) -> Vec<Hostname> {
-        let claimed = self.docket.claim(self.clock.wall(), self.lease(), limit).await;
-        claimed.unwrap_or_else(|error| {
-            tracing::debug!(%error, "no order can be taken up now");
-            Vec::new()
-        })
-    }
-
-    /// Names whose certificates are due for renewal, at most `limit`. An order that fails is made
-    /// again by itself, so they are not due again soon.
-    pub(super) async fn expiring(&self, limit: usize) -> Vec<Hostname> {
-        let (store, now) = (&self.docket.store, self.clock.wall());
-        let claimed = store.claim(Kind::Certificate, Lane::Patient, now, RENEWAL, limit).await;
-        let claimed = claimed.unwrap_or_default();
-        claimed.iter().filter_map(|stored| Hostname::parse(&stored.name).ok()).collect()
-    }
-
     /// Counts the orders that are kept.
     pub(super) async fn count(&self) {
         let Ok(counts) = self.docket.counts().await else { return };
@@ -84,9 +68,11 @@ impl Work {
     /// stays.
     pub(super) async fn refused(&self, name: &Hostname, why: Refusal) {
         if matches!(why, Refusal::Busy | Refusal::Failed | Refusal::Budget | Refusal::Cap) {
-            return;
+            let wait = back_off(1, spread(name.as_str()));
+            return self.put_off(name, self.clock.wall().plus(wait)).await;
         }
         self.forget(name).await;
+        self.left_us(name).await;
     }
 
     /// Obtains a certificate for a name that was let in, and has it served.
@@ -99,9 +85,11 @@ impl Work {
         if now < not_before && (entry.progress.is_told || !entry.is_hasty) {
             let told = format!("the last order failed; the next is made at {not_before}");
             let failure = Failure::new(FailureKind::Limited, told);
+            self.put_off(name, not_before).await;
             return Err(Failure { retry_after: Some(now.until(not_before)), ..failure });
         }
-        let held = self.certificates.kept(name).await.unwrap_or_default();
+        let held = self.held(name).await.map_err(node)?;
+        entry.is_renewal = held.is_some();
         if let Some(record) = held.as_ref().filter(|record| now < record.schedule.renew_at) {
             return self.succeeded(&mut entry, told(record), None).await;
         }
@@ -110,6 +98,15 @@ impl Work {
             Err(failure) if failure.kind == FailureKind::NotPointed => {
                 // Whoever looks at it next brings it here again.
                 self.forget(name).await;
+                self.left_us(name).await;
+                return Err(failure);
+            }
+            Err(failure) if failure.kind == FailureKind::Unseen => {
+                let again = now.plus(back_off(1, spread(name.as_str())));
+                match held {
+                    Some(_) => self.put_off(name, again).await,
+                    None => self.forget(name).await,
+                }
                 return Err(failure);
             }
             Err(failure) => return self.failed(&mut entry, failure, None).await,
@@ -185,7 +182,11 @@ impl Work {
             self.challenges.set_primary(account.key_thumbprint());
         }
         let renewed = errand.held.filter(|record| record.issuer == issuer.config.name);
-        let purpose = if renewed.is_some() { Purpose::Renewal } else { Purpose::First };
+        let purpose = match (renewed, errand.held) {
+            (Some(_), _) => Purpose::Renewal,
+            (None, Some(_)) => Purpose::Replacement,
+            (None, None) => Purpose::First,
+        };
         let name = entry.name.clone();
         let store = &*self.docket.store;
         let allowance = Allowance { store, issuer: &issuer.config, name: &name, purpose };
@@ -260,12 +261,12 @@ impl Work {
         let unfit = |error| Failure::new(FailureKind::Unusable, error);
         let name = &issuer.config.name;
         let record = Record::of(chain.as_bytes(), key.0.as_bytes(), name).map_err(unfit)?;
-        let spread = spread(&record.serial);
-        let renew_at = backstop(record.not_before, record.not_after, spread);
-        // What comes half expired is not replaced again and again.
-        let soonest = self.clock.wall().plus(SOONEST);
-        let record = record.renewed_at(renew_at.max(soonest));
-        self.certificates.publish(&entry.name, &record).await.map_err(node)?;
+        let term = Term::of(&record);
+        let now = self.clock.wall();
+        let schedule = term.begin(now);
+        let (record, due) = (record.scheduled(schedule), term.due(&schedule, now));
+        self.certificates.publish(&entry.name, &record, due).await.map_err(node)?;
+        self.overdue.done(&entry.name);
         // Whoever waits is served from here on; the rest is told in its own time.
         errand.landing.tell(Ok(()));
         Ok(certified)
@@ -299,17 +300,10 @@ impl Work {
         attempt: Option<Attempt>,
     ) -> Outcome {
         let now = self.clock.wall();
-        let progress = &mut entry.progress;
-        // An order that is only slow goes on the next time; all others are placed anew.
-        if failure.kind != FailureKind::TimedOut && failure.kind != FailureKind::Node {
-            progress.placed = None;
+        let due = entry.progress.failed(&entry.name, &failure, now);
+        if entry.is_renewal {
+            self.put_off(&entry.name, due).await;
         }
-        progress.failures = progress.failures.saturating_add(1);
-        let (own, told) = (back_off(progress.failures), failure.retry_after.unwrap_or_default());
-        progress.is_told = told > own || failure.kind == FailureKind::Limited;
-        let wait = own.max(told);
-        let due = now.plus(wait);
-        progress.not_before = due.micros();
         if let Err(error) = self.docket.keep(entry, State::Waiting, due).await {
             tracing::warn!(name = %entry.name, %error, "a restart would not know of a failure");
         }
@@ -323,7 +317,7 @@ impl Work {
 
     /// Leaves an authority alone that wants it, and forgets an account that it does not know.
     async fn spare(&self, issuer: &Issuer, name: &Hostname, failure: &Failure) {
-        let is_paused = issuer.paused_until().await > self.clock.wall();
+        let is_paused = issuer.mood().await == Mood::Closed;
         match failure.scope(name, registrable(name).0) {
             // It was not asked.
             _ if is_paused => {}
@@ -337,7 +331,7 @@ impl Work {
         }
     }
 
-    async fn forget(&self, name: &Hostname) {
+    pub(super) async fn forget(&self, name: &Hostname) {
         let forgotten = async {
             let mut entry = self.docket.open(name).await?;
             self.docket.close(&mut entry).await
@@ -348,16 +342,10 @@ impl Work {
     }
 
     /// How long whoever works on an order may take until somebody else takes it up.
-    fn lease(&self) -> Duration {
+    pub(super) fn lease(&self) -> Duration {
         let patience = self.issuers.iter().map(|issuer| issuer.config.patience);
         patience.sum::<Duration>() + MARGIN
     }
-}
-
-/// How long after so many failures in a row the next order is made.
-fn back_off(failures: u32) -> Duration {
-    let wait = FIRST.saturating_mul(10_u32.saturating_pow(failures.saturating_sub(1).min(5)));
-    wait.min(LONGEST)
 }
 
 impl fmt::Debug for Work {
@@ -366,22 +354,11 @@ impl fmt::Debug for Work {
     }
 }
 
-/// A number from 0 to 1 that is another one for each certificate, and always the same.
-fn spread(serial: &str) -> f64 {
-    f64::from(crc32c::crc32c(serial.as_bytes())) / f64::from(u32::MAX)
-}
-
 /// What is told of a certificate.
 fn told(record: &Record) -> Certified {
     let (serial, issuer) = (record.serial.clone(), record.issuer.clone());
     Certified { serial, not_after: record.not_after, issuer }
 }
 
-/// The shortest time between two certificates of a name.
-const SOONEST: Duration = Duration::from_secs(3_600);
-/// How long a renewal that was taken up is not due again.
-const RENEWAL: Duration = Duration::from_secs(12 * 3_600);
-const FIRST: Duration = Duration::from_secs(60);
-const LONGEST: Duration = Duration::from_secs(86_400);
 /// For looking, verifying and publishing.
 const MARGIN: Duration = Duration::from_secs(30);

@@ -98,7 +98,7 @@ async fn missed(
 ) -> Result<(StartHandshake<TcpStream>, Arc<ServerConfig>), Handshake> {
     let name = match miss {
         Miss::Unknown(name) => name,
-        miss @ Miss::Authority(_) => {
+        miss @ (Miss::Authority(_) | Miss::Store(_)) => {
             tracing::error!(%miss, "a handshake has no certificate");
             refuse(&mut started.io, INTERNAL_ERROR).await;
             return Err(Handshake::NoCertificate);

@@ -12,7 +12,6 @@
 //! All integers are little-endian. The store seals the whole and checks it for damage.
 
 use std::fmt;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -59,11 +58,7 @@ pub struct Schedule {
     pub window: Option<(Timestamp, Timestamp)>,
     /// When the issuer is to be asked for a window again; never for one that suggests none.
     pub poll_at: Option<Timestamp>,
-    /// Attempts to renew it that failed, one after the other.
-    pub failures: u32,
-    /// How long the last wait after a failure was.
-    pub waited: Duration,
-    /// When the next attempt may be made at the earliest.
+    /// After an attempt that failed: when the next may be made at the earliest.
     pub retry_at: Timestamp,
 }
 
@@ -97,19 +92,16 @@ impl Record {
                 renew_at: not_after,
                 window: None,
                 poll_at: None,
-                failures: 0,
-                waited: Duration::ZERO,
                 retry_at: Timestamp::default(),
             },
             chain,
         })
     }
 
-    /// The same, to be renewed then.
+    /// The same with another schedule.
     #[must_use]
-    pub fn renewed_at(mut self, renew_at: Timestamp) -> Self {
-        self.schedule.renew_at = renew_at;
-        self
+    pub fn scheduled(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
     }
 
     /// The bytes that are kept.
@@ -152,8 +144,6 @@ impl Record {
                 renew_at: time(head.renew_at),
                 window: head.window.map(|(start, end)| (time(start), time(end))),
                 poll_at: head.poll_at.map(time),
-                failures: head.failures,
-                waited: Duration::from_micros(head.waited),
                 retry_at: time(head.retry_at),
             },
         })
@@ -170,8 +160,6 @@ impl Record {
             renew_at: schedule.renew_at.micros(),
             window: schedule.window.map(|(start, end)| (start.micros(), end.micros())),
             poll_at: schedule.poll_at.map(Timestamp::micros),
-            failures: schedule.failures,
-            waited: u64::try_from(schedule.waited.as_micros()).unwrap_or(u64::MAX),
             retry_at: schedule.retry_at.micros(),
         }
     }
@@ -213,10 +201,6 @@ struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     poll_at: Option<u64>,
     #[serde(default)]
-    failures: u32,
-    #[serde(default)]
-    waited: u64,
-    #[serde(default)]
     retry_at: u64,
 }
 
@@ -244,8 +228,6 @@ mod tests {
                 renew_at: at(3),
                 window: Some((at(4), at(5))),
                 poll_at: Some(at(6)),
-                failures: 7,
-                waited: Duration::from_micros(8),
                 retry_at: at(9),
             },
         }

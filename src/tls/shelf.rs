@@ -11,12 +11,13 @@ use moka::future::Cache;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
+use super::expiry::{self, Remaining};
 use super::protocol::{Protocol, provider};
 use super::record::Record;
 use super::verify::verify_der;
 use crate::clock::Timestamp;
 use crate::hostname::Hostname;
-use crate::store::{Change, Content, Due, Expected, Kind, Lane, PutError, Store, StoreError};
+use crate::store::{Change, Content, Due, Expected, Kind, PutError, Store, StoreError};
 
 /// The certificates in the store.
 pub(super) struct Shelf {
@@ -46,30 +47,35 @@ impl Shelf {
         self.store.set(store).unwrap_or_default();
     }
 
-    /// The configuration to answer `host` with, if there is a certificate that is valid.
+    /// The configuration to answer `host` with, if there is a certificate that is valid. Whatever
+    /// the store does, what is in memory is found.
     pub(super) async fn find(
         &self,
         host: &Hostname,
         protocol: &Protocol,
         now: Timestamp,
-    ) -> Option<Arc<ServerConfig>> {
+    ) -> Result<Option<Arc<ServerConfig>>, StoreError> {
         if let Some(ready) = self.ready.get(host).await {
             if now < ready.not_after {
-                return Some(ready.config);
+                return Ok(Some(ready.config));
             }
             self.ready.invalidate(host).await;
         }
-        let store = self.store.get()?;
+        let Some(store) = self.store.get() else { return Ok(None) };
         if self.absent.contains_key(host) {
-            return None;
+            return Ok(None);
         }
-        let load = async { load(&**store, host, protocol, now).await.ok_or(()) };
+        let load = async { load(&**store, host, protocol, now).await };
         match self.ready.try_get_with_by_ref(host, load).await {
-            Ok(ready) => Some(ready.config),
-            Err(_) => {
-                self.absent.insert(host.clone(), ()).await;
-                None
-            }
+            Ok(ready) => Ok(Some(ready.config)),
+            Err(missing) => match &*missing {
+                // That it cannot be read now says nothing of a moment later.
+                Missing::Failed(error) => Err(error.clone()),
+                Missing::Absent => {
+                    self.absent.insert(host.clone(), ()).await;
+                    Ok(None)
+                }
+            },
         }
     }
 
@@ -84,7 +90,7 @@ impl Shelf {
     pub(super) async fn put(
         &self,
         host: &Hostname,
-        record: &Record,
+        (record, due): (&Record, Due),
         protocol: &Protocol,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -93,11 +99,49 @@ impl Shelf {
             let reason = "the certificate may not be served".to_owned();
             return Err(StoreError::Unavailable(reason));
         };
-        keep(&**store, host, record).await?;
+        keep(&**store, host, content(record, due, now)).await?;
         self.ready.insert(host.clone(), ready).await;
         self.absent.invalidate(host).await;
         Ok(())
     }
+
+    /// Keeps a certificate that is kept already with another schedule.
+    pub(super) async fn schedule(
+        &self,
+        host: &Hostname,
+        (record, due): (&Record, Due),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Some(store) = self.store.get() else { return Err(StoreError::Closed) };
+        keep(&**store, host, content(record, due, now)).await
+    }
+
+    /// Forgets a certificate.
+    pub(super) async fn remove(&self, host: &Hostname) -> Result<(), StoreError> {
+        let Some(store) = self.store.get() else { return Err(StoreError::Closed) };
+        keep(&**store, host, None).await?;
+        self.ready.invalidate(host).await;
+        Ok(())
+    }
+
+    /// How long the certificates have still to live.
+    pub(super) async fn remaining(&self, now: Timestamp) -> Result<Remaining, StoreError> {
+        let Some(store) = self.store.get() else { return Err(StoreError::Closed) };
+        Ok(expiry::remaining(&store.counts(Kind::Certificate).await?, now))
+    }
+}
+
+/// Why a certificate is not served from the store.
+enum Missing {
+    /// It is not there, or may not be served.
+    Absent,
+    /// The store failed.
+    Failed(StoreError),
+}
+
+fn content(record: &Record, due: Due, now: Timestamp) -> Option<Content> {
+    let state = expiry::state(record.not_after, now);
+    Some(Content { bytes: record.encode(), state, due: Some(due) })
 }
 
 async fn load(
@@ -105,16 +149,15 @@ async fn load(
     host: &Hostname,
     protocol: &Protocol,
     now: Timestamp,
-) -> Option<Ready> {
+) -> Result<Ready, Missing> {
     let stored = match store.get(Kind::Certificate, host.as_str()).await {
-        Ok(stored) => stored?,
-        Err(error) => {
-            tracing::warn!(%host, %error, "a certificate could not be read");
-            return None;
-        }
+        Ok(stored) => stored.ok_or(Missing::Absent)?,
+        // Another one is ordered in its place.
+        Err(StoreError::Damaged { .. }) => return Err(Missing::Absent),
+        Err(error) => return Err(Missing::Failed(error)),
     };
-    let record = Record::decode(&stored.content.bytes)?;
-    ready(&record, host, protocol, now)
+    let record = Record::decode(&stored.content.bytes).ok_or(Missing::Absent)?;
+    ready(&record, host, protocol, now).ok_or(Missing::Absent)
 }
 
 /// Verifies a record once more: what lies on a disk may be anything.
@@ -133,18 +176,22 @@ fn ready(record: &Record, host: &Hostname, protocol: &Protocol, now: Timestamp) 
     }
 }
 
-async fn keep(store: &dyn Store, host: &Hostname, record: &Record) -> Result<(), StoreError> {
+/// Puts what there is to be for a name, whatever is there.
+async fn keep(
+    store: &dyn Store,
+    host: &Hostname,
+    content: Option<Content>,
+) -> Result<(), StoreError> {
     for _ in 0..TRIES {
         let expected = match store.get(Kind::Certificate, host.as_str()).await {
+            Ok(None) if content.is_none() => return Ok(()),
             Ok(None) => Expected::Absent,
             Ok(Some(stored)) => Expected::Version(stored.version),
             Err(StoreError::Damaged { .. }) => Expected::Damaged,
             Err(error) => return Err(error),
         };
-        let due = Some(Due { at: record.schedule.renew_at, lane: Lane::Patient });
-        let content = Some(Content { bytes: record.encode(), state: HELD, due });
         let (kind, name) = (Kind::Certificate, host.to_string());
-        let change = Change { kind, name, expected, content, event: None };
+        let change = Change { kind, name, expected, content: content.clone(), event: None };
         match store.put(vec![change]).await?.pop() {
             Some(Ok(_)) => return Ok(()),
             Some(Err(PutError::TooLarge)) => break,
@@ -160,8 +207,6 @@ impl fmt::Debug for Shelf {
     }
 }
 
-/// The state that every certificate is counted under.
-const HELD: u8 = 1;
 /// How long a name is known to be without a certificate; a new one of this node ends it at once.
 const ABSENT: Duration = Duration::from_secs(10);
 const TRIES: usize = 5;
