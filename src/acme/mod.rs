@@ -37,6 +37,8 @@ mod preflight;
 mod progress;
 mod renewal;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 mod transport;
 mod turn;

@@ -154,9 +154,10 @@ impl CruelCa {
         let roots: PathBuf = folder.join(format!("{name}.pem"));
         std::fs::write(&roots, &self.identity.certificate_pem).unwrap();
         let address = self.address;
+        let poll = if more.contains("poll_first") { "" } else { "poll_first = \"4ms\"" };
         format!(
             "[[acme.issuer]]\nname = \"{name}\"\ndirectory = \"https://{address}/directory\"\n\
-             roots = {roots:?}\ncaa = [\"ca.test\"]\npoll_first = \"4ms\"\n{more}\n"
+             roots = {roots:?}\ncaa = [\"ca.test\"]\n{poll}\n{more}\n"
         )
     }
 }

@@ -133,9 +133,10 @@ impl Pebble {
 
     /// The table of `[[acme.issuer]]` for it, and further lines.
     pub fn issuer(&self, name: &str, more: &str) -> String {
+        let profile = if more.contains("profile") { "" } else { "profile = \"default\"" };
         format!(
             "[[acme.issuer]]\nname = \"{name}\"\ndirectory = \"{}\"\nroots = {:?}\n\
-             caa = [\"ca.test\"]\nprofile = \"default\"\n{more}\n",
+             caa = [\"ca.test\"]\n{profile}\n{more}\n",
             self.door.directory(),
             self.door_file(),
         )
@@ -191,6 +192,7 @@ fn configuration(
         "externalAccountBindingRequired": setup.external.is_some(),
         "profiles": {
             "default": { "description": "d", "validityPeriod": 7_776_000, "promoteCommonName": false },
+            "short": { "description": "s", "validityPeriod": 576_000, "promoteCommonName": false },
         },
     });
     if let Some((id, key)) = &setup.external {

@@ -30,6 +30,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) domains: &'a str,
     /// Lines of `[edge]`.
     pub(crate) edge: &'a str,
+    /// What runs the node.
+    pub(crate) program: Program,
 }
 
 impl Default for Plan<'_> {
@@ -40,6 +42,7 @@ impl Default for Plan<'_> {
             acme: "",
             domains: "",
             edge: "",
+            program: Program::Product,
         }
     }
 }
@@ -47,6 +50,12 @@ impl Default for Plan<'_> {
 impl House {
     pub(crate) fn new(plan: &Plan<'_>) -> Self {
         let dns = zones();
+        let resolver = dns.resolver();
+        Self::behind(dns, resolver, plan)
+    }
+
+    /// With a resolver between the node and the zones.
+    pub(crate) fn behind(dns: DnsServer, resolver: SocketAddr, plan: &Plan<'_>) -> Self {
         let (held, port) = hold();
         let setup = PebbleSetup {
             dns: dns.resolver(),
@@ -65,7 +74,8 @@ impl House {
             plan.acme,
             pebble.issuer("pebble", plan.issuer)
         );
-        let node = node_run_by(Program::Product, &dns, (port, plan.edge), plan.domains, &acme);
+        let node =
+            node_run_by(plan.program, (&dns, resolver), (port, plan.edge), plan.domains, &acme);
         Self { customers: Customers { dns, node }, pebble, _held: held }
     }
 
@@ -96,17 +106,16 @@ pub(crate) fn zones() -> DnsServer {
 
 /// A node that asks `dns`, answers plain HTTP on `port` and has this section `[acme]`.
 pub(crate) fn node(dns: &DnsServer, port: u16, domains: &str, acme: &str) -> Node {
-    node_run_by(Program::Product, dns, (port, ""), domains, acme)
+    node_run_by(Program::Product, (dns, dns.resolver()), (port, ""), domains, acme)
 }
 
 fn node_run_by(
     program: Program,
-    dns: &DnsServer,
+    (dns, resolver): (&DnsServer, SocketAddr),
     (port, edge): (u16, &str),
     domains: &str,
     acme: &str,
 ) -> Node {
-    let resolver = dns.resolver();
     let more = format!(
         "[dns]\nservers = [\"{resolver}\"]\ntimeout = \"2s\"\nzone_port = {}\n\
          server_rate = 10000\n\n[domains]\nadmission = \"cname\"\ntarget = \"{TARGET}\"\n\
@@ -140,18 +149,19 @@ pub(crate) struct CruelHouse {
 impl CruelHouse {
     /// With as many authorities, each called `ca0` and so on; `more` are further lines of each.
     pub(crate) fn new(count: usize, more: &str) -> Self {
-        Self::run_by(Program::Product, count, more)
+        Self::run_by(Program::Product, "", count, more)
     }
 
-    /// The same, run by another program.
-    pub(crate) fn run_by(program: Program, count: usize, more: &str) -> Self {
+    /// The same, run by another program, and with further lines of `[acme]`.
+    pub(crate) fn run_by(program: Program, lines: &str, count: usize, more: &str) -> Self {
         let (dns, folder, (held, port)) = (zones(), tempfile::tempdir().unwrap(), hold());
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let authorities: Vec<_> = (0..count).map(|_| CruelCa::start(http)).collect();
         let tables = authorities.iter().enumerate();
         let tables = tables.map(|(at, ca)| ca.issuer(&format!("ca{at}"), folder.path(), more));
-        let acme = format!("[acme]\nself_probe = \"off\"\n{}", tables.collect::<String>());
-        let node = node_run_by(program, &dns, (port, ""), "", &acme);
+        let acme = format!("[acme]\nself_probe = \"off\"\n{lines}\n{}", tables.collect::<String>());
+        let asked = (&dns, dns.resolver());
+        let node = node_run_by(program, asked, (port, ""), "", &acme);
         Self { customers: Customers { dns, node }, authorities, _folder: folder, _held: held }
     }
 

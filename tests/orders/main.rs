@@ -14,11 +14,16 @@ mod customers;
 mod dns;
 #[path = "../node/mod.rs"]
 mod node;
+#[path = "../unbound/mod.rs"]
+mod unbound;
 
 mod browsers;
 mod cruel;
+mod early;
 mod failover;
 mod first;
 mod house;
+mod keys;
+mod moved;
 mod renewal;
 mod restart;
