@@ -54,6 +54,16 @@
 //! is brought into the journal from there; so a crash between the two files neither loses an event
 //! nor makes a second one.
 //!
+//! # The walk of one certificate
+//!
+//! ```text
+//! a visitor waits, a renewal is due, a name was added ─turn→ Permit
+//!   ─preflight→ order ─verify→ store ─→ served ─due→ asked about (RFC 9773), renewed
+//! ```
+//!
+//! When it is renewed, how long failures wait and whose turn it is are decided without a clock or
+//! a network, and simulated over years.
+//!
 //! # The shape of the process
 //!
 //! Each core runs one *reactor*: a thread with a single-threaded runtime, its own listening

@@ -35,6 +35,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("edge.handshake", "door/deadlines.rs"),
     ("edge.order_wait", "orders/first.rs"),
     ("edge.order_waiters", "orders/first.rs"),
+    ("edge.order_waiters_per_name", "orders/first.rs"),
     ("edge.header", "door/deadlines.rs"),
     ("edge.idle", "door/deadlines.rs"),
     ("edge.park", "door/lasting.rs"),

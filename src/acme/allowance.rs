@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::IssuerConfig;
 use super::failure::{Failure, FailureKind};
 use super::issuer::node;
+use super::underway::Share;
 use crate::clock::Timestamp;
 use crate::domains::registrable;
 use crate::hostname::Hostname;
@@ -35,6 +36,8 @@ pub(super) struct Allowance<'a> {
     pub(super) issuer: &'a IssuerConfig,
     pub(super) name: &'a Hostname,
     pub(super) purpose: Purpose,
+    /// Held until what the order comes to is counted.
+    pub(super) share: Share,
 }
 
 impl Allowance<'_> {
@@ -47,7 +50,9 @@ impl Allowance<'_> {
         };
         // A renewal counts for its name alone.
         let domain = match self.purpose {
-            Purpose::First | Purpose::Replacement => peek(draw(issuer.per_domain, WEEK)),
+            Purpose::First | Purpose::Replacement => {
+                peek(Draw { keep: self.share.others, ..draw(issuer.per_domain, WEEK) })
+            }
             Purpose::Renewal => Draw { amount: 0, keep: 0, ..draw(issuer.per_domain, WEEK) },
         };
         let of_all = Draw { keep, ..draw(issuer.orders, THREE_HOURS) };
@@ -58,6 +63,12 @@ impl Allowance<'_> {
             self.take(self.of_name(), peek(of_name), "certificates of it in a week", now),
             self.take(self.failures(), peek(failures), "failures of it in an hour", now),
         );
+        // What others hold may come back as soon as they are done.
+        let soon = |failure: Failure| match self.share.others {
+            0 => failure,
+            _ => Failure { retry_after: failure.retry_after.map(|wait| wait.min(SOON)), ..failure },
+        };
+        let domain = domain.map_err(soon);
         all.and(domain).and(name).and(failures)
     }
 
@@ -142,6 +153,7 @@ fn peek(draw: Draw) -> Draw {
 const RESERVE: u32 = 5;
 /// Challenges of one name that may fail in an hour.
 const FAILURES: u32 = 5;
+const SOON: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const THREE_HOURS: Duration = Duration::from_secs(3 * 3_600);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);

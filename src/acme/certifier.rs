@@ -15,6 +15,7 @@ use super::measures::Measures;
 use super::overdue::Overdue;
 use super::preflight::Preflight;
 use super::turn::{Queue, Turn};
+use super::underway::Underway;
 use super::work::Work;
 use super::{Config, IssuerConfig};
 use crate::clock::Clock;
@@ -87,6 +88,7 @@ impl Certifier {
             challenges,
             certificates: parts.certificates,
             overdue: Overdue::default(),
+            underway: Underway::default(),
             measures,
             clock: parts.clock,
         };

@@ -42,6 +42,7 @@ mod simulation;
 mod tests;
 mod transport;
 mod turn;
+mod underway;
 mod upkeep;
 mod verify;
 mod work;

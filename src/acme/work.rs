@@ -19,6 +19,7 @@ use super::preflight::{Permission, Preflight};
 use super::progress::State;
 use super::renewal::{Term, back_off, spread};
 use super::transport::Heard;
+use super::underway::Underway;
 use super::verify::verify;
 use crate::clock::{Clock, Timestamp};
 use crate::domains::{Attempt, Certified, Permit, Refusal, Register, Who, registrable};
@@ -42,6 +43,7 @@ pub(super) struct Work {
     pub(super) challenges: Challenges,
     pub(super) certificates: Certificates,
     pub(super) overdue: Overdue,
+    pub(super) underway: Underway,
     pub(super) measures: Measures,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -189,7 +191,9 @@ impl Work {
         };
         let name = entry.name.clone();
         let store = &*self.docket.store;
-        let allowance = Allowance { store, issuer: &issuer.config, name: &name, purpose };
+        let share =
+            self.underway.enter(&format!("{}/{}", issuer.config.name, registrable(&name).0));
+        let allowance = Allowance { store, issuer: &issuer.config, name: &name, purpose, share };
         // An order that goes on was counted when it was placed.
         if entry.progress.placed.is_none() {
             allowance.order(self.clock.wall()).await?;

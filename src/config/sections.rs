@@ -80,6 +80,8 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     section.take("handshake", &mut edge.handshake, duration);
     section.take("order_wait", &mut edge.order_wait, duration);
     section.take("order_waiters", &mut edge.order_waiters, whole);
+    let per_name = &mut edge.order_waiters_per_name;
+    section.take("order_waiters_per_name", per_name, whole);
     section.take("header", &mut edge.header, duration);
     section.take("idle", &mut edge.idle, duration);
     section.take("park", &mut edge.park, duration);

@@ -25,6 +25,8 @@ pub struct Config {
     pub order_wait: Duration,
     /// Handshakes that may wait so.
     pub order_waiters: usize,
+    /// How many of them may wait for the same name.
+    pub order_waiters_per_name: usize,
     /// How long a client may take to its first request, and with the header of each.
     pub header: Duration,
     /// How long a connection may stay open between requests.
@@ -59,6 +61,7 @@ impl Default for Config {
             handshake: Duration::from_secs(10),
             order_wait: Duration::from_secs(25),
             order_waiters: 10_000,
+            order_waiters_per_name: 250,
             header: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             park: Duration::from_secs(2),
@@ -118,6 +121,7 @@ impl Config {
         for (key, count) in [
             ("connections", self.connections),
             ("order_waiters", self.order_waiters),
+            ("order_waiters_per_name", self.order_waiters_per_name),
             ("per_address", self.per_address),
         ] {
             if !(1..=10_000_000).contains(&count) {

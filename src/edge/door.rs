@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use super::admission::{Admission, Newcomer};
 use super::answer::Answers;
@@ -20,6 +20,7 @@ use super::listener::{Listener, Sockets};
 use super::measures::{Measures, Tally};
 use super::recorder::Recorder;
 use super::rereading::Rereading;
+use super::waiting::Waiters;
 use super::{Config, Core, http1 as parked};
 use crate::clock::Clock;
 use crate::drain::Drain;
@@ -66,7 +67,7 @@ pub struct Door {
     pub(super) admission: Admission,
     pub(super) rereading: Rereading,
     /// Places for handshakes that wait for an order.
-    pub(super) waiting: Semaphore,
+    pub(super) waiters: Waiters,
     measures: Measures,
     answer_within: Duration,
     plain: Answers,
@@ -114,7 +115,7 @@ impl Door {
         Arc::new(Self {
             core: Core::new(&config, holdings.keyring.clone()),
             admission: Admission::new(&config),
-            waiting: Semaphore::new(config.order_waiters),
+            waiters: Waiters::new(&config),
             rereading: Rereading::new(holdings.keyring.clone()),
             config,
             holdings,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use rustls::server::Acceptor;
 use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
 use tokio::io::AsyncWriteExt;
@@ -12,7 +13,7 @@ use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::client::Tls;
 use super::door::Reactor;
-use super::measures::{Deadline, Handshake};
+use super::measures::{Deadline, Handshake, Standing, State};
 use crate::hostname::Hostname;
 use crate::tls::Miss;
 
@@ -23,9 +24,10 @@ pub(super) async fn shake(
     reactor: &Reactor,
     tcp: TcpStream,
     opened: Instant,
+    standing: &mut Standing,
 ) -> Option<(Box<TlsStream<TcpStream>>, Tls)> {
     let shaken = tokio::select! {
-        result = attempt(reactor, tcp, opened) => result,
+        result = attempt(reactor, tcp, opened, standing) => result,
         () = reactor.last_call() => Err(Handshake::TimedOut),
     };
     match shaken {
@@ -45,6 +47,7 @@ async fn attempt(
     reactor: &Reactor,
     tcp: TcpStream,
     opened: Instant,
+    standing: &mut Standing,
 ) -> Result<(Box<TlsStream<TcpStream>>, Tls), Handshake> {
     let patience = reactor.door.config.handshake;
     let late = |_| {
@@ -56,7 +59,8 @@ async fn attempt(
     let (started, config, deadline) = match reactor.door.holdings.certificates.find(&sni).await {
         Ok(config) => (started, config, opened + patience),
         Err(miss) => {
-            let (started, config) = missed(reactor, started, miss).await?;
+            // What a wait needs is large, and few need it.
+            let (started, config) = Box::pin(missed(reactor, started, miss, standing)).await?;
             (started, config, Instant::now() + patience)
         }
     };
@@ -95,6 +99,7 @@ async fn missed(
     reactor: &Reactor,
     mut started: StartHandshake<TcpStream>,
     miss: Miss,
+    standing: &mut Standing,
 ) -> Result<(StartHandshake<TcpStream>, Arc<ServerConfig>), Handshake> {
     let name = match miss {
         Miss::Unknown(name) => name,
@@ -104,21 +109,44 @@ async fn missed(
             return Err(Handshake::NoCertificate);
         }
     };
-    // With all places taken nobody more waits, and the order goes on all the same.
-    let place = reactor.door.waiting.try_acquire();
-    let ordered = (reactor.door.holdings.visits)(&name);
-    if let (Some(ordered), Ok(_place)) = (ordered, place) {
-        let wait = reactor.door.config.order_wait;
-        if timeout_at(Instant::now() + wait, ordered).await.is_err() {
+    let Some(mut ordered) = (reactor.door.holdings.visits)(&name) else {
+        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+        return Err(Handshake::UnknownName);
+    };
+    let Some(_waiter) = reactor.door.waiters.enter(&name) else {
+        // Nobody more waits, and the order begins all the same.
+        ordered.as_mut().now_or_never();
+        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+        return Err(Handshake::Crowded);
+    };
+    standing.set(State::Waiting);
+    let deadline = Instant::now() + reactor.door.config.order_wait;
+    let ended = tokio::select! {
+        ended = timeout_at(deadline, ordered) => ended,
+        () = gone(&started.io) => return Err(Handshake::Failed),
+    };
+    standing.set(State::Handshake);
+    if ended.is_err() {
+        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+        return Err(Handshake::NoCertificate);
+    }
+    match reactor.door.holdings.certificates.find(&name).await {
+        Ok(config) => Ok((started, config)),
+        Err(_) => {
             refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-            return Err(Handshake::NoCertificate);
-        }
-        if let Ok(config) = reactor.door.holdings.certificates.find(&name).await {
-            return Ok((started, config));
+            Err(Handshake::UnknownName)
         }
     }
-    refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-    Err(Handshake::UnknownName)
+}
+
+/// Resolves when the client has left. One that sends more is watched no longer: what it sent
+/// stands before its end.
+async fn gone(tcp: &TcpStream) {
+    let mut byte = [0];
+    match tcp.peek(&mut byte).await {
+        Ok(0) | Err(_) => {}
+        Ok(_) => std::future::pending().await,
+    }
 }
 
 /// Ends a handshake with a fatal alert, in the clear since nothing has been agreed on. (rustls

@@ -19,6 +19,7 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("edge.handshake", "\"7s\"", "", "handshake: 7s"),
     ("edge.order_wait", "\"26s\"", "", "order_wait: 26s"),
     ("edge.order_waiters", "98", "", "order_waiters: 98"),
+    ("edge.order_waiters_per_name", "97", "", "order_waiters_per_name: 97"),
     ("edge.header", "\"8s\"", "", "header: 8s"),
     ("edge.idle", "\"77s\"", "", "idle: 77s"),
     ("edge.park", "\"1.5s\"", "", "park: 1.5s"),
