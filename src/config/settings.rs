@@ -13,7 +13,7 @@ use super::sections;
 use crate::disk::{Access, Disk};
 use crate::journal::Keep;
 use crate::token::LinkForm;
-use crate::{admin, dns, domains, edge, event, journal, kafka, shipper, store, tls, token};
+use crate::{acme, admin, dns, domains, edge, event, journal, kafka, shipper, store, tls, token};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Settings {
     pub domains: domains::Config,
     /// How the DNS is asked.
     pub dns: dns::Config,
+    /// Certification authorities.
+    pub acme: acme::Config,
     /// What is kept.
     pub store: store::Config,
     /// The operator's door.
@@ -115,6 +117,7 @@ impl Default for Settings {
             events: event::Config::default(),
             domains: domains::Config::default(),
             dns: dns::Config::default(),
+            acme: acme::Config::default(),
             store: store::Config::default(),
             admin: admin::Config::default(),
             trace: Trace { level: Level::Info, form: Form::Text },
@@ -176,7 +179,7 @@ impl Settings {
     /// Every key that a file can hold, with its section.
     pub fn keys() -> Vec<String> {
         let base = Path::new("");
-        sections::read(&mut Self::default(), &mut document::read(ONE_CERTIFICATE).0, base).keys
+        sections::read(&mut Self::default(), &mut document::read(ONE_OF_EACH).0, base).keys
     }
 
     /// With Kafka behind it, the journal deletes nothing that is not acknowledged there.
@@ -225,5 +228,5 @@ fn machine_name(disk: &dyn Disk) -> String {
 
 const DEFAULT_NAME: &str = "waypost";
 const DEV: &str = include_str!("../../config/dev.toml");
-/// A document in which the keys of a certificate are asked for.
-const ONE_CERTIFICATE: &str = "[[tls.certificate]]\n";
+/// A document in which the keys of arrays of tables are asked for.
+const ONE_OF_EACH: &str = "[[tls.certificate]]\n[[acme.issuer]]\n";

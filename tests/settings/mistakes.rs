@@ -2,6 +2,21 @@
 
 pub(crate) const MISTAKES: &[(&str, &[(&str, &str)])] = &[
     ("[edge]\nhttp = 80\n", &[("edge.http", "expected")]),
+    ("[acme]\ncontact = [\"ops@example.com\"]\n", &[("acme.contact", "mailto:")]),
+    ("[acme]\nself_probe = \"yes\"\n", &[("acme.self_probe", "\"warn\"")]),
+    ("[acme]\nhttp_port = 0\n", &[("acme.http_port", "1 to 65535")]),
+    ("[acme]\norders = 0\n", &[("acme.orders", "1 to 1000")]),
+    ("[[acme.issuer]]\n[[acme.issuer]]\n", &[("acme.issuer", "two are called")]),
+    ("[[acme.issuer]]\nname = \"a b\"\n", &[("acme.issuer.name", "letters")]),
+    (
+        "[[acme.issuer]]\ndirectory = \"http://ca.example\"\n",
+        &[("acme.issuer.directory", "https://")],
+    ),
+    ("[[acme.issuer]]\neab_key_id = \"k\"\n", &[("acme.issuer.eab_key_file", "is missing")]),
+    ("[[acme.issuer]]\neab_key = \"k\"\n", &[("acme.issuer.eab_key", "eab_key_file")]),
+    ("[[acme.issuer]]\npoll_first = \"9s\"\n", &[("acme.issuer.poll_longest", "at least")]),
+    ("[[acme.issuer]]\nper_name = 0\n", &[("acme.issuer.per_name", "1 to")]),
+    ("[[acme.issuer]]\npatience = \"2h\"\n", &[("acme.issuer.patience", "expected 1ms to 60m")]),
     ("[edge]\nhttp = [\"80\"]\n", &[("edge.http", "expected")]),
     ("[edge]\nhttps = [\"localhost:443\"]\n", &[("edge.https", "expected")]),
     ("[edge]\nhttps = []\nhttp = []\n", &[("edge.https", "")]),
