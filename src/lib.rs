@@ -9,9 +9,9 @@
 //! ```text
 //! floor 5  main → cli → server → config     the roof: each knows those to its right, and all below
 //! floor 4  edge        admin                doors: the public one, the operator's one
-//! floor 3  shipper     audit                workers
+//! floor 3  shipper     audit     acme       workers
 //! floor 2  tls         domains              holdings: certificates, hostnames
-//! floor 1  token  event  journal  kafka  dns  store     instruments: know only the ground
+//! floor 1  token  event  journal  kafka  dns  fetch  store     instruments: know only the ground
 //! floor 0  hostname  clock  disk  metrics  drain     ground: std and almost nothing else
 //! ```
 //!
@@ -22,8 +22,8 @@
 //! [`event`]; [`kafka`] does not know positions, and only [`shipper`] knows both; [`tls`] does not
 //! know who may ask for a certificate: a miss is returned, and the door tells [`domains`] of the
 //! visit; each part owns its validated `Config` and only [`config`] knows TOML; the outside world
-//! stands behind the traits [`clock::Clock`], [`disk::Disk`], [`dns::Lookup`], [`store::Store`] and
-//! [`kafka::Publish`], whose cruel implementations live in the tests.
+//! stands behind the traits [`clock::Clock`], [`disk::Disk`], [`dns::Lookup`], [`fetch::Resolve`],
+//! [`store::Store`] and [`kafka::Publish`], whose cruel implementations live in the tests.
 //!
 //! # Judging a domain
 //!
@@ -63,6 +63,16 @@
 //! is brought into the journal from there; so a crash between the two files neither loses an event
 //! nor makes a second one.
 //!
+//! # The walk of one certificate
+//!
+//! ```text
+//! a visitor waits, a renewal is due, a name was added ─turn→ Permit
+//!   ─preflight→ order ─verify→ store ─→ served ─due→ asked about (RFC 9773), renewed
+//! ```
+//!
+//! When it is renewed, how long failures wait and whose turn it is are decided without a clock or
+//! a network, and simulated over years.
+//!
 //! # The shape of the process
 //!
 //! Each core runs one *reactor*: a thread with a single-threaded runtime, its own listening
@@ -76,6 +86,7 @@
 //! own, so that nobody waits for standard error. A process that ends lets go of the store first, so
 //! that the next one has it while both still answer.
 
+pub mod acme;
 pub mod admin;
 pub mod audit;
 pub mod cli;
@@ -87,6 +98,7 @@ pub mod domains;
 pub mod drain;
 pub mod edge;
 pub mod event;
+pub mod fetch;
 pub mod hostname;
 pub mod journal;
 pub mod kafka;

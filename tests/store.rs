@@ -161,8 +161,17 @@ async fn what_is_due_is_claimed_once_and_comes_back_when_its_lease_ends(store: &
     let patient = Content { bytes: Vec::new().into(), state: 1, due };
     put(store, change("patient.example", Expected::Absent, Some(patient))).await.unwrap();
     assert!(claim(1_001, 9).await.is_empty());
+    assert_eq!(store.due(Kind::Domain, Lane::Patient, at(1_001), 9).await.unwrap(), 1);
+    assert_eq!(store.due(Kind::Domain, Lane::Idle, at(1_001), 9).await.unwrap(), 0);
     let claimed = store.claim(Kind::Domain, Lane::Patient, at(1_001), lease, 9).await.unwrap();
     assert_eq!(names(&claimed), ["patient.example"]);
+    let due = Some(Due { at: at(2), lane: Lane::Idle });
+    let idle = Content { bytes: Vec::new().into(), state: 1, due };
+    put(store, change("idle.example", Expected::Absent, Some(idle))).await.unwrap();
+    assert!(claim(1_001, 9).await.is_empty());
+    assert_eq!(store.due(Kind::Domain, Lane::Idle, at(1_001), 9).await.unwrap(), 1);
+    let claimed = store.claim(Kind::Domain, Lane::Idle, at(1_001), lease, 9).await.unwrap();
+    assert_eq!(names(&claimed), ["idle.example"]);
 }
 
 async fn budgets_fill_up_evenly_and_keep_a_reserve(store: &dyn Store) {
@@ -350,38 +359,43 @@ async fn an_export_brings_everything_back_and_keeps_secrets_sealed() {
         ..change("d1.example", Expected::Absent, Some(content("private key", 1, None)))
     };
     put(&house.store, secret).await.unwrap();
+    let draw = Draw { capacity: 5, every: Duration::from_secs(100), amount: 3, keep: 0 };
+    assert_eq!(house.store.take("orders/ca", draw, at(7)).await.unwrap(), Taken::Left(2));
     let mut text = Vec::new();
     let (records, damaged) = export(&house.store, &mut text).await.unwrap();
-    assert_eq!((records, damaged.len()), (2_522, 0));
+    assert_eq!((records, damaged.len()), (2_523, 0));
     assert!(!text.windows(11).any(|window| window == b"private key"));
     house.end().await;
 
     let other = self::folder();
     fs::copy(folder.path().join("seal.key"), other.path().join("seal.key")).unwrap();
     let house = House::open(other.path(), Duration::ZERO);
-    let imported = import(&house.store, text.as_slice(), |_| ()).await.unwrap();
-    assert_eq!((imported.put, imported.left), (2_522, 0));
+    let imported = import(&house.store, text.as_slice(), at(9), |_| ()).await.unwrap();
+    assert_eq!((imported.put, imported.left), (2_523, 0));
     let key = house.store.get(Kind::Certificate, "d1.example").await.unwrap().unwrap();
     assert_eq!(&**key.content.bytes, b"private key");
     let domain = house.store.get(Kind::Domain, "d7.example").await.unwrap().unwrap();
     assert_eq!(domain.content, content("d7.example", 3, Some(7)));
-    let imported = import(&house.store, text.as_slice(), |_| ()).await.unwrap();
-    assert_eq!((imported.put, imported.left), (0, 2_522), "what is there is left");
+    let one = Draw { amount: 1, ..draw };
+    assert_eq!(house.store.take("orders/ca", one, at(9)).await.unwrap(), Taken::Left(1));
+    let imported = import(&house.store, text.as_slice(), at(9), |_| ()).await.unwrap();
+    assert_eq!((imported.put, imported.left), (0, 2_523), "what is there is left");
     // What was cut, changed or sealed by another key is told.
     let lines = text.iter().filter(|byte| **byte == b'\n').count();
     let cut: Vec<u8> =
         text.split_inclusive(|byte| *byte == b'\n').take(lines - 1).flatten().copied().collect();
-    let told = import(&house.store, cut.as_slice(), |_| ()).await.unwrap_err().to_string();
+    let told = import(&house.store, cut.as_slice(), at(9), |_| ()).await.unwrap_err().to_string();
     assert!(told.contains("it was cut"), "{told}");
-    let at = text.windows(9).position(|window| window == b"\"state\":3").unwrap();
+    let state = text.windows(9).position(|window| window == b"\"state\":3").unwrap();
     let mut changed = text.clone();
-    changed[at + 8] = b'4';
-    let told = import(&house.store, changed.as_slice(), |_| ()).await.unwrap_err().to_string();
+    changed[state + 8] = b'4';
+    let told =
+        import(&house.store, changed.as_slice(), at(9), |_| ()).await.unwrap_err().to_string();
     assert!(told.contains("was changed"), "{told}");
     house.end().await;
     let third = self::folder();
     let house = House::open(third.path(), Duration::ZERO);
-    let told = import(&house.store, text.as_slice(), |_| ()).await.unwrap_err().to_string();
+    let told = import(&house.store, text.as_slice(), at(9), |_| ()).await.unwrap_err().to_string();
     assert!(told.contains("another key"), "{told}");
     house.end().await;
 }

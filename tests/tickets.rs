@@ -35,19 +35,29 @@ fn the_keys_of_tickets_lie_sealed_and_without_them_sessions_begin_anew() {
     let mut node = Node::start(&Setup::of(&[HOST]));
     let client = node.client().with_resumption();
     assert_eq!(visit(&node, &client), Full);
-    let (tickets, key) = (node.data().join("tickets"), node.data().join("seal.key"));
-    for file in [&tickets, &key] {
-        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
-    }
-    let sealed = fs::read(&tickets).unwrap();
-    let text = String::from_utf8_lossy(&sealed).into_owned();
-    assert!(!text.contains("keys") && !text.contains("secret"), "{text}");
+    let (store, key) = (node.data().join("store.redb"), node.data().join("seal.key"));
     node.kill();
-    fs::write(&tickets, &sealed[..sealed.len() / 2]).unwrap();
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let whole = fs::read(&store).unwrap();
+    let has = |text: &str| whole.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("ring") && !has("\"secret\""), "the record is there, and sealed");
+    // Another key opens nothing of what the first sealed.
+    fs::write(&key, "0".repeat(64)).unwrap();
     node.restart();
     assert_eq!(visit(&node, &client), Full, "the node starts, and knows no session");
     assert_eq!(visit(&node, &client), Resumed);
+    assert!(node.told().contains("the ticket-keys ring is damaged"), "{}", node.told());
+}
+
+#[test]
+fn the_file_of_an_earlier_version_is_taken_over() {
+    let mut node = Node::start(&Setup::of(&[HOST]));
+    node.kill();
+    let earlier = node.data().join("tickets");
+    fs::write(&earlier, "damaged").unwrap();
+    node.restart();
     assert!(node.told().contains("damaged, or sealed by another key"), "{}", node.told());
+    assert!(!earlier.exists());
 }
 
 /// Asks for the home page on a new connection; how its handshake went.

@@ -86,7 +86,8 @@ impl StoreArgs {
                         output::tell(format_args!("{sum} records so far"));
                     }
                 };
-                let imported = own.runtime.block_on(import(&own.store, text, told))?;
+                let imported =
+                    own.runtime.block_on(import(&own.store, text, clock.wall(), told))?;
                 output::tell(format_args!(
                     "{} records put, {} left as they were",
                     imported.put, imported.left

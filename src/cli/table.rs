@@ -61,6 +61,29 @@ pub(super) fn sheet(domain: &Value) -> String {
     line("mail of", text("sending_domain").map(|sending| sending + assumed));
     line("account", text("account"));
     line("dkim", text("dkim"));
+    let certificate = &domain["certificate"];
+    line(
+        "certified",
+        certificate["not_after"].as_str().map(|until| {
+            let part = |key: &str| certificate[key].as_str().unwrap_or("-");
+            format!("until {until}, by {}, number {}", part("issuer"), part("serial"))
+        }),
+    );
+    for order in domain["orders"].as_array().into_iter().flatten() {
+        let part = |key: &str| order[key].as_str().unwrap_or_default();
+        let what = format!(
+            "{} {}: {} ({} ms)",
+            part("time"),
+            part("issuer"),
+            part("outcome"),
+            order["took_ms"]
+        );
+        let told = [part("detail"), part("who")].join("; who acts: ");
+        line(
+            "order",
+            Some(if part("detail").is_empty() { what } else { format!("{what}: {told}") }),
+        );
+    }
     line("since", text("since"));
     line("checked", text("checked"));
     let next = if domain["state"] == "removed" { "kept until" } else { "next check" };

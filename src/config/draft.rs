@@ -49,6 +49,7 @@ impl Draft {
     pub fn object(&mut self, key: &str, table: usize, reason: String) {
         if self.problems.iter().any(|problem| problem.key == key && problem.line != 0)
             && !key.starts_with("tls.certificate.")
+            && !key.starts_with("acme.issuer.")
         {
             return;
         }

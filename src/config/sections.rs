@@ -12,6 +12,7 @@ use super::reader::{
 };
 use super::settings::{Form, Level, Settings};
 use super::suggest;
+use crate::acme::{IssuerConfig, SelfProbe};
 use crate::domains::Admission;
 use crate::event::AddressForm;
 use crate::hostname::Hostname;
@@ -37,6 +38,7 @@ pub(super) fn read(
     domains(settings, Section::new("domains", document, base), &mut finished);
     audit(settings, Section::new("audit", document, base), base, &mut finished);
     dns(settings, Section::new("dns", document, base), &mut finished);
+    acme(settings, Section::new("acme", document, base), base, &mut finished);
     store(settings, Section::new("store", document, base), &mut finished);
     admin(settings, Section::new("admin", document, base), &mut finished);
     trace(settings, Section::new("trace", document, base), &mut finished);
@@ -77,6 +79,10 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     section.take("open_prefix", &mut edge.open_prefix, texts);
     section.take("operator", &mut edge.operator, text);
     section.take("handshake", &mut edge.handshake, duration);
+    section.take("order_wait", &mut edge.order_wait, duration);
+    section.take("order_waiters", &mut edge.order_waiters, whole);
+    let per_name = &mut edge.order_waiters_per_name;
+    section.take("order_waiters_per_name", per_name, whole);
     section.take("header", &mut edge.header, duration);
     section.take("idle", &mut edge.idle, duration);
     section.take("park", &mut edge.park, duration);
@@ -199,13 +205,7 @@ fn domains(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fin
     section.take("admission", &mut domains.admission, choice(&ADMISSIONS));
     section.take("target", &mut domains.target, optional_host);
     section.take("files", &mut domains.files, |written, base| list(written, base, path));
-    section.take("authorities", &mut domains.authorities, |written, base| {
-        let domain = |written: &Written, base: &Path| {
-            let text = text(written, base)?;
-            Hostname::parse(&text).map(|host| host.to_string()).map_err(|error| error.to_string())
-        };
-        list(written, base, domain)
-    });
+    section.take("authorities", &mut domains.authorities, authorities);
     section.take("poll_rate", &mut domains.poll_rate, count_of);
     section.take("poll_first", &mut domains.poll_first, duration);
     section.take("poll_longest", &mut domains.poll_longest, duration);
@@ -257,12 +257,42 @@ fn dns(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finishe
     section.take("longest_absence", &mut dns.longest_absence, duration);
     section.take("in_flight", &mut dns.in_flight, whole);
     section.take("server_rate", &mut dns.server_rate, count_of);
-    section.take("zone_port", &mut dns.zone_port, |written, base| {
-        count(written, base)
-            .and_then(|port| u16::try_from(port).map_err(|_| "expected 1 to 65535".into()))
-    });
+    section.take("zone_port", &mut dns.zone_port, port);
     section.refuse(dns.problems());
     section.finish(finished);
+}
+
+fn acme(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished: &mut Finished) {
+    let acme = &mut settings.acme;
+    section.take("contact", &mut acme.contact, |written, base| list(written, base, text));
+    section.take("self_probe", &mut acme.self_probe, choice(&SELF_PROBES));
+    section.take("http_port", &mut acme.http_port, port);
+    section.take("orders", &mut acme.orders, whole);
+    for (line, table) in section.tables("issuer") {
+        let mut own = Section::of("acme.issuer", line, table, base);
+        let mut issuer = IssuerConfig::default();
+        own.take("name", &mut issuer.name, text);
+        own.take("directory", &mut issuer.directory, text);
+        own.take("roots", &mut issuer.roots, optional_path);
+        own.take("caa", &mut issuer.caa, authorities);
+        own.take("profile", &mut issuer.profile, optional_text);
+        own.take("eab_key_id", &mut issuer.eab_key_id, optional_text);
+        own.take("eab_key_file", &mut issuer.eab_key_file, optional_path);
+        own.take("poll_first", &mut issuer.poll_first, duration);
+        own.take("poll_longest", &mut issuer.poll_longest, duration);
+        own.take("timeout", &mut issuer.timeout, duration);
+        own.take("patience", &mut issuer.patience, duration);
+        own.take("orders", &mut issuer.orders, count_of);
+        own.take("per_domain", &mut issuer.per_domain, count_of);
+        own.take("per_name", &mut issuer.per_name, count_of);
+        own.no_secret("eab_key", "eab_key_file");
+        own.refuse(issuer.problems());
+        own.finish(finished);
+        acme.issuers.push(issuer);
+    }
+    section.refuse(acme.problems());
+    section.finish(finished);
+    settings.domains.is_certifying = !settings.acme.issuers.is_empty();
 }
 
 fn store(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finished) {
@@ -329,6 +359,25 @@ fn count_of(written: &Written, base: &Path) -> Result<u32, String> {
     whole(written, base).and_then(|count| u32::try_from(count).map_err(|_| "is too large".into()))
 }
 
+fn port(written: &Written, base: &Path) -> Result<u16, String> {
+    count(written, base)
+        .and_then(|port| u16::try_from(port).map_err(|_| "expected 1 to 65535".into()))
+}
+
+/// A text; an empty one is none.
+fn optional_text(written: &Written, base: &Path) -> Result<Option<String>, String> {
+    text(written, base).map(|text| (!text.is_empty()).then_some(text))
+}
+
+/// Domains by which CAA records name authorities.
+fn authorities(written: &Written, base: &Path) -> Result<Vec<String>, String> {
+    let domain = |written: &Written, base: &Path| {
+        let text = text(written, base)?;
+        Hostname::parse(&text).map(|host| host.to_string()).map_err(|error| error.to_string())
+    };
+    list(written, base, domain)
+}
+
 /// A hostname; an empty text is none.
 fn optional_host(written: &Written, base: &Path) -> Result<Option<Hostname>, String> {
     match text(written, base)?.as_str() {
@@ -354,15 +403,17 @@ fn under_data(written: &Written, _: &Path) -> Result<PathBuf, String> {
     path(written, Path::new(""))
 }
 
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "node", "edge", "tls", "journal", "kafka", "links", "events", "domains", "audit", "dns",
-    "store", "admin", "trace", "shutdown",
+    "acme", "store", "admin", "trace", "shutdown",
 ];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
 static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];
 static ADMISSIONS: [(&str, Admission); 2] =
     [("cname", Admission::Cname), ("registered", Admission::Registered)];
+static SELF_PROBES: [(&str, SelfProbe); 3] =
+    [("off", SelfProbe::Off), ("warn", SelfProbe::Warn), ("require", SelfProbe::Require)];
 static SECURITIES: [(&str, Security); 2] =
     [("plaintext", Security::Plaintext), ("tls", Security::Tls)];
 static SASLS: [(&str, Sasl); 4] = [

@@ -13,7 +13,9 @@ use super::sections;
 use crate::disk::{Access, Disk};
 use crate::journal::Keep;
 use crate::token::LinkForm;
-use crate::{admin, audit, dns, domains, edge, event, journal, kafka, shipper, store, tls, token};
+use crate::{
+    acme, admin, audit, dns, domains, edge, event, journal, kafka, shipper, store, tls, token,
+};
 
 /// All settings of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Settings {
     pub audit: audit::Config,
     /// How the DNS is asked.
     pub dns: dns::Config,
+    /// Certification authorities.
+    pub acme: acme::Config,
     /// What is kept.
     pub store: store::Config,
     /// The operator's door.
@@ -118,6 +122,7 @@ impl Default for Settings {
             domains: domains::Config::default(),
             audit: audit::Config::default(),
             dns: dns::Config::default(),
+            acme: acme::Config::default(),
             store: store::Config::default(),
             admin: admin::Config::default(),
             trace: Trace { level: Level::Info, form: Form::Text },
@@ -188,7 +193,7 @@ impl Settings {
     /// Every key that a file can hold, with its section.
     pub fn keys() -> Vec<String> {
         let base = Path::new("");
-        sections::read(&mut Self::default(), &mut document::read(ONE_CERTIFICATE).0, base).keys
+        sections::read(&mut Self::default(), &mut document::read(ONE_OF_EACH).0, base).keys
     }
 
     /// With Kafka behind it, the journal deletes nothing that is not acknowledged there.
@@ -237,5 +242,5 @@ fn machine_name(disk: &dyn Disk) -> String {
 
 const DEFAULT_NAME: &str = "waypost";
 const DEV: &str = include_str!("../../config/dev.toml");
-/// A document in which the keys of a certificate are asked for.
-const ONE_CERTIFICATE: &str = "[[tls.certificate]]\n";
+/// A document in which the keys of arrays of tables are asked for.
+const ONE_OF_EACH: &str = "[[tls.certificate]]\n[[acme.issuer]]\n";

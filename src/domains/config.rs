@@ -8,6 +8,8 @@ use crate::hostname::Hostname;
 /// The settings of domains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// Whether names that lead to us are to be certified.
+    pub is_certifying: bool,
     /// Who is let in.
     pub admission: Admission,
     /// The name that customers' CNAMEs lead to; none when nothing is asked of the DNS.
@@ -64,6 +66,7 @@ pub enum Admission {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            is_certifying: false,
             admission: Admission::Cname,
             target: Hostname::parse("trk.aksend.net").ok(),
             files: Vec::new(),

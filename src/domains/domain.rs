@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, State};
+use super::attempt::{KeptAttempt, KeptCertified};
+use super::{Attempt, Certified, Reason, State};
 use crate::clock::Timestamp;
 use crate::hostname::Hostname;
 
@@ -39,6 +40,10 @@ pub struct Domain {
     pub absent: Option<(Timestamp, u32)>,
     /// Whether its first result has been told.
     pub is_told: bool,
+    /// The certificate that is held.
+    pub certificate: Option<Certified>,
+    /// The last orders, the newest last.
+    pub orders: Vec<Attempt>,
 }
 
 /// How we came to know a name.
@@ -72,6 +77,8 @@ impl Domain {
             looks: 0,
             absent: None,
             is_told: false,
+            certificate: None,
+            orders: Vec::new(),
         }
     }
 
@@ -103,6 +110,8 @@ impl Domain {
             looks: self.looks,
             absent: self.absent.map(|(since, count)| (since.micros(), count)),
             is_told: self.is_told,
+            certificate: self.certificate.as_ref().map(KeptCertified::from),
+            orders: self.orders.iter().map(KeptAttempt::from).collect(),
         };
         // Texts and numbers are always written.
         serde_json::to_vec(&kept).unwrap_or_default()
@@ -127,6 +136,8 @@ impl Domain {
             looks: kept.looks,
             absent: kept.absent.map(|(since, count)| (Timestamp::from_micros(since), count)),
             is_told: kept.is_told,
+            certificate: kept.certificate.map(Certified::from),
+            orders: kept.orders.into_iter().map(Attempt::from).collect(),
         })
     }
 }
@@ -156,4 +167,8 @@ struct Kept {
     absent: Option<(u64, u32)>,
     #[serde(default)]
     is_told: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    certificate: Option<KeptCertified>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    orders: Vec<KeptAttempt>,
 }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{Config, Domain, State, view};
+use super::{Certified, Config, Domain, State, view};
 use crate::clock::Timestamp;
 use crate::event::Ids;
 use crate::store::Pending;
@@ -41,7 +41,7 @@ pub(super) fn event(
             "detail": domain.detail,
             "who": domain.reason.who().name(),
             "record": view::record(domain, config),
-            "certificate": null,
+            "certificate": domain.certificate.as_ref().map(Certified::object),
             "node": node,
         },
     });

@@ -36,7 +36,10 @@ pub fn judge(
     next.checked = Some(now);
     next.looks = next.looks.saturating_add(1);
     let (state, reason) = arrived(&mut next, sight, is_certified, config, now);
-    next.detail = sight.finding.found(&sight.chain);
+    // While an order fails, what the authority said tells more than where the name leads to.
+    if !is_ordered(domain) || (state, reason) != (domain.state, domain.reason) {
+        next.detail = sight.finding.found(&sight.chain);
+    }
     let is_first = !domain.is_told;
     let is_moved = state != domain.state || reason != domain.reason;
     if is_moved {
@@ -60,8 +63,13 @@ fn arrived(
     now: Timestamp,
 ) -> (State, Reason) {
     let finding = &sight.finding;
-    let here = |state, reason| {
-        if is_certified { (State::Active, Reason::Certificate) } else { (state, reason) }
+    let (is_active, is_ordered) = (next.state == State::Active, is_ordered(next));
+    let before = (next.state, next.reason);
+    let here = |state, reason| match state {
+        _ if is_certified || is_active => (State::Active, Reason::Certificate),
+        // How the order goes is for others to say.
+        State::Pointed | State::Flattened if is_ordered => before,
+        state => (state, reason),
     };
     match finding {
         Finding::Target => {
@@ -91,6 +99,12 @@ fn arrived(
         Finding::Disagreement => (State::Split, Reason::Disagreement),
         absence => absent(next, absence, config, now),
     }
+}
+
+/// Whether a certificate is being ordered, or an order has failed.
+pub(super) fn is_ordered(domain: &Domain) -> bool {
+    matches!(domain.state, State::Issuing | State::Failing)
+        || (domain.state, domain.reason) == (State::Blocked, Reason::Budget)
 }
 
 /// What an answer without the way to us leads to.

@@ -25,6 +25,8 @@
 //! [`Porter`] stands around the gate, the poller around the register.
 
 mod addition;
+mod attempt;
+mod certification;
 mod config;
 mod domain;
 mod event;
@@ -45,6 +47,7 @@ mod state;
 mod view;
 
 pub use addition::{Added, Addition};
+pub use attempt::{Attempt, Certified};
 pub use config::{Admission, Config};
 pub use domain::{Domain, Origin};
 pub use event::{STREAM, TYPE};

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::State;
 use crate::hostname::Hostname;
 
 /// Why. The code is stable; fields are added, never renamed.
@@ -11,12 +12,28 @@ pub enum Reason {
     Added,
     /// The addresses are another's.
     Addresses,
-    /// CAA records do not let our authorities certify.
-    CaaForbids,
+    /// As many certificates were ordered as may be.
+    Budget,
+    /// The authority does not take our account.
+    CaAccount,
+    /// CAA records forbid it, by what the authority sees.
+    CaCaa,
+    /// The authority allows no more now.
+    CaLimits,
+    /// The authority does not certify this name.
+    CaRejects,
+    /// The authority does not answer, or not usably.
+    CaUnavailable,
     /// The CAA records of our own target do not.
     CaaAtTarget,
+    /// CAA records do not let our authorities certify.
+    CaaForbids,
     /// A certificate is held.
     Certificate,
+    /// The authority did not find our answer to its challenge.
+    Challenge,
+    /// The authority did not find our address.
+    ChallengeDns,
     /// The CNAME leads to the target.
     Cname,
     /// The CNAME leads to a name that does not exist.
@@ -33,10 +50,18 @@ pub enum Reason {
     NoCname,
     /// The name does not exist.
     NoName,
+    /// Something of ours failed.
+    Node,
+    /// A certificate has been ordered.
+    Ordered,
     /// Somebody removed it.
     Removed,
     /// More CNAMEs than anybody follows.
     TooLong,
+    /// Our own look at port 80 did not find us.
+    Unreachable,
+    /// What the authority gave may not be served.
+    Unusable,
     /// Every name beside it leads to us too.
     Wildcard,
 }
@@ -56,12 +81,20 @@ pub enum Who {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 28] = [
         Self::Added,
         Self::Addresses,
-        Self::CaaForbids,
+        Self::Budget,
+        Self::CaAccount,
+        Self::CaCaa,
+        Self::CaLimits,
+        Self::CaRejects,
+        Self::CaUnavailable,
         Self::CaaAtTarget,
+        Self::CaaForbids,
         Self::Certificate,
+        Self::Challenge,
+        Self::ChallengeDns,
         Self::Cname,
         Self::Dangling,
         Self::Disagreement,
@@ -70,8 +103,12 @@ impl Reason {
         Self::Loop,
         Self::NoCname,
         Self::NoName,
+        Self::Node,
+        Self::Ordered,
         Self::Removed,
         Self::TooLong,
+        Self::Unreachable,
+        Self::Unusable,
         Self::Wildcard,
     ];
 
@@ -80,9 +117,17 @@ impl Reason {
         match self {
             Self::Added => "added",
             Self::Addresses => "addresses",
-            Self::CaaForbids => "caa_forbids",
+            Self::Budget => "budget",
+            Self::CaAccount => "ca_account",
+            Self::CaCaa => "ca_caa",
+            Self::CaLimits => "ca_limits",
+            Self::CaRejects => "ca_rejects",
+            Self::CaUnavailable => "ca_unavailable",
             Self::CaaAtTarget => "caa_at_target",
+            Self::CaaForbids => "caa_forbids",
             Self::Certificate => "certificate",
+            Self::Challenge => "challenge",
+            Self::ChallengeDns => "challenge_dns",
             Self::Cname => "cname",
             Self::Dangling => "dangling",
             Self::Disagreement => "disagreement",
@@ -91,8 +136,12 @@ impl Reason {
             Self::Loop => "loop",
             Self::NoCname => "no_cname",
             Self::NoName => "no_name",
+            Self::Node => "node",
+            Self::Ordered => "ordered",
             Self::Removed => "removed",
             Self::TooLong => "too_long",
+            Self::Unreachable => "unreachable",
+            Self::Unusable => "unusable",
             Self::Wildcard => "wildcard",
         }
     }
@@ -105,11 +154,29 @@ impl Reason {
     /// Who must act.
     pub const fn who(self) -> Who {
         match self {
-            Self::Added | Self::Certificate | Self::Cname | Self::Flattened | Self::Removed => {
-                Who::Nobody
-            }
-            Self::CaaAtTarget => Who::Platform,
+            Self::Added
+            | Self::CaLimits
+            | Self::Certificate
+            | Self::Cname
+            | Self::Flattened
+            | Self::Ordered
+            | Self::Removed => Who::Nobody,
+            Self::Budget
+            | Self::CaAccount
+            | Self::CaaAtTarget
+            | Self::Challenge
+            | Self::Node
+            | Self::Unreachable => Who::Platform,
+            Self::CaRejects | Self::CaUnavailable | Self::Unusable => Who::Ca,
             _ => Who::Customer,
+        }
+    }
+
+    /// The state that an order comes to by it.
+    pub(super) const fn state(self) -> State {
+        match self {
+            Self::Budget => State::Blocked,
+            _ => State::Failing,
         }
     }
 
@@ -145,6 +212,39 @@ impl Reason {
             Self::NoName => "the name does not exist in the DNS yet",
             Self::Removed => "it was removed",
             Self::TooLong => "there are more CNAMEs in a row than resolvers follow",
+            Self::Budget => {
+                "as many certificates have been ordered as our limits allow; the next is ordered when there is room"
+            }
+            Self::CaAccount => "the certification authority does not accept our account",
+            Self::CaCaa => {
+                "the domain's CAA records, as the certification authority sees them, do not let it \
+                 issue, so links cannot have HTTPS"
+            }
+            Self::CaLimits => {
+                "the certification authority allows no more orders now; it is asked again when it said"
+            }
+            Self::CaRejects => {
+                "the certification authority does not certify this name, by a rule of its own"
+            }
+            Self::CaUnavailable => {
+                "the certification authority does not answer, or not usably; it is asked again"
+            }
+            Self::Challenge => {
+                "the certification authority looked at this name on port 80 and did not find our answer there"
+            }
+            Self::ChallengeDns => {
+                "the certification authority found no address for this name, or found DNS servers that fail"
+            }
+            Self::Node => {
+                "something of ours failed while the certificate was ordered; it is tried again"
+            }
+            Self::Ordered => "a certificate has been ordered",
+            Self::Unreachable => {
+                "our own look at this name on port 80 did not find us, so the authority would not either"
+            }
+            Self::Unusable => {
+                "the certification authority gave a certificate that may not be served; another is ordered"
+            }
             Self::Wildcard => {
                 "every name beside it leads to us too (a wildcard CNAME), so we cannot tell which \
                  are meant: publish the name itself, or have it listed"
@@ -170,14 +270,22 @@ impl Reason {
             | Self::NoName
             | Self::TooLong
             | Self::Wildcard => Some(format!("{name}. CNAME {target}.")),
-            Self::CaaForbids => authority.map(|ca| format!("{name}. CAA 0 issue \"{ca}\"")),
+            Self::CaCaa | Self::CaaForbids => {
+                authority.map(|ca| format!("{name}. CAA 0 issue \"{ca}\""))
+            }
             Self::CaaAtTarget => authority.map(|ca| format!("{target}. CAA 0 issue \"{ca}\"")),
-            Self::Added | Self::Certificate | Self::Cname | Self::Removed => None,
+            _ => None,
         }
     }
 }
 
 impl Who {
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Customer, Self::Platform, Self::Ca, Self::Nobody];
+        all.into_iter().find(|who| who.name() == name)
+    }
+
     /// Its name, in JSON and events.
     pub const fn name(self) -> &'static str {
         match self {

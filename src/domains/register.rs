@@ -9,9 +9,11 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::Notify;
 
+use super::certification::Haste;
+use super::judge::{is_ordered, judge};
 use super::{
     Admission, Config, Domain, Judged, Known, Listed, Looker, Origin, Reason, Sight, State, event,
-    judge, view,
+    view,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::event::Ids;
@@ -101,7 +103,7 @@ impl Register {
     pub async fn remove(&self, name: &Hostname) -> Result<Value, RegisterError> {
         let now = self.inner.clock.wall();
         let due = now.plus(self.inner.config.quarantine);
-        let removed = self.update(name, |domain| {
+        let removed = self.update(name, |domain, _| {
             if domain.state == State::Removed {
                 return None;
             }
@@ -122,6 +124,11 @@ impl Register {
         let sight = looker.look(name).await;
         let now = self.inner.clock.wall();
         match self.apply(name, &sight).await {
+            Ok((domain, due)) if is_ordered(&domain) => {
+                // Somebody has mended something: that is worth another order now.
+                self.want(&domain, Haste::Now).await?;
+                Ok(view::report(&domain, Some(due), &sight, &self.inner.config))
+            }
             Ok((domain, due)) => Ok(view::report(&domain, Some(due), &sight, &self.inner.config)),
             Err(RegisterError::Missing(_)) => {
                 let sight = match self.inner.config.admission {
@@ -146,17 +153,20 @@ impl Register {
         sight: &Sight,
     ) -> Result<(Domain, Timestamp), RegisterError> {
         let now = self.inner.clock.wall();
-        let mut next = now;
-        let judged = self.update(name, |domain| {
+        let (mut next, mut wish) = (now, None);
+        let judged = self.update(name, |domain, _| {
             if domain.state == State::Removed {
                 return None;
             }
             let judged = self.judged(domain, sight, now);
-            next = judged.due;
+            (next, wish) = (judged.due, self.wish(&judged));
             *domain = judged.domain;
             Some((judged.due, judged.told))
         });
         let domain = judged.await?.ok_or_else(|| RegisterError::Missing(name.clone()))?;
+        if let Some(haste) = wish {
+            self.want(&domain, haste).await?;
+        }
         Ok((domain, next))
     }
 
@@ -166,8 +176,11 @@ impl Register {
         let new = Domain::new(name.clone(), Origin::Visit, now);
         let judged = self.judged(&new, sight, now);
         let event = judged.told.map(|from| self.event(&judged.domain, from, now));
-        let change = change(&judged.domain, Expected::Absent, prompt(judged.due), event);
-        self.put_one(change).await?.or_else(|error| match error {
+        let mut changes = vec![change(&judged.domain, Expected::Absent, prompt(judged.due), event)];
+        if self.wish(&judged).is_some() {
+            changes.push(wanted(&judged.domain, now));
+        }
+        self.put(changes).await?.or_else(|error| match error {
             // Another visit was faster.
             PutError::Conflict => Ok(0),
             _ => Err(RegisterError::Contended(name.clone())),
@@ -242,17 +255,17 @@ impl Register {
     /// Changes a domain by what `change` makes of it: when it is due, and the event to tell.
     /// Reads again when somebody else was faster. `None` when there is no such domain, or `change`
     /// wants nothing.
-    async fn update(
+    pub(super) async fn update(
         &self,
         name: &Hostname,
-        mut make: impl FnMut(&mut Domain) -> Option<(Timestamp, Option<Option<State>>)>,
+        mut make: impl FnMut(&mut Domain, Option<Timestamp>) -> Option<Move>,
     ) -> Result<Option<Domain>, RegisterError> {
         for _ in 0..TRIES {
             let Some(stored) = self.inner.store.get(Kind::Domain, name.as_str()).await? else {
                 return Ok(None);
             };
             let mut domain = decoded(&stored)?;
-            let Some((due, told)) = make(&mut domain) else { return Ok(None) };
+            let Some((due, told)) = make(&mut domain, due(&stored)) else { return Ok(None) };
             let lane = match domain.origin {
                 Origin::File if !domain.state.is_established() => Lane::Patient,
                 _ => Lane::Prompt,
@@ -276,9 +289,14 @@ impl Register {
         &self,
         change: Change,
     ) -> Result<Result<u64, PutError>, StoreError> {
-        let tells = change.event.is_some();
-        let mut made = self.inner.store.put(vec![change]).await?;
-        let made = made.pop().unwrap_or(Err(PutError::Conflict));
+        self.put(vec![change]).await
+    }
+
+    /// Makes changes at once, of which the first is the one that counts.
+    async fn put(&self, changes: Vec<Change>) -> Result<Result<u64, PutError>, StoreError> {
+        let tells = changes.iter().any(|change| change.event.is_some());
+        let made = self.inner.store.put(changes).await?;
+        let made = made.into_iter().next().unwrap_or(Err(PutError::Conflict));
         if tells && made.is_ok() {
             self.inner.told.notify_one();
         }
@@ -324,6 +342,9 @@ impl Register {
     }
 }
 
+/// When a changed domain is due, and the event to tell: the state that it came from, if it had one.
+pub(super) type Move = (Timestamp, Option<Option<State>>);
+
 /// Held while a name is being looked at.
 struct Looking<'a> {
     inner: &'a Inner,
@@ -365,6 +386,21 @@ pub(super) fn decoded(stored: &Stored) -> Result<Domain, StoreError> {
     decoded.ok_or_else(|| StoreError::Damaged { kind: Kind::Domain, name: stored.name.clone() })
 }
 
+/// The wish for a certificate, where there is none yet. Its bytes are the business of who works
+/// on orders, and empty is a beginning.
+pub(super) fn wanted(domain: &Domain, now: Timestamp) -> Change {
+    let due = domain.order_due(now);
+    let content = Content { bytes: Vec::new().into(), state: ORDER_QUEUED, due };
+    let name = domain.name.to_string();
+    Change {
+        kind: Kind::Order,
+        name,
+        expected: Expected::Absent,
+        content: Some(content),
+        event: None,
+    }
+}
+
 fn due(stored: &Stored) -> Option<Timestamp> {
     stored.content.due.map(|due| due.at)
 }
@@ -379,6 +415,8 @@ impl fmt::Debug for Register {
     }
 }
 
+/// The state of an order that nobody has begun with.
+pub(super) const ORDER_QUEUED: u8 = 1;
 /// Readings of a record that somebody else keeps changing.
 const TRIES: usize = 5;
 /// How long a look may take before another node may take the name.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Config, Domain, Finding, Sight};
+use super::{Attempt, Certified, Config, Domain, Finding, Sight};
 use crate::clock::Timestamp;
 
 /// The record to paste for a domain, if there is one.
@@ -38,6 +38,8 @@ pub(super) fn object(domain: &Domain, due: Option<Timestamp>, config: &Config) -
         "trouble": trouble.map(|(time, why)| json!({ "time": time.to_string(), "why": why })),
         "absent_since": time(domain.absent.map(|(since, _)| since)),
         "absent_answers": domain.absent.map_or(0, |(_, count)| count),
+        "certificate": domain.certificate.as_ref().map(Certified::object),
+        "orders": domain.orders.iter().map(Attempt::object).collect::<Vec<_>>(),
     })
 }
 

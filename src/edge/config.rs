@@ -21,6 +21,12 @@ pub struct Config {
     pub operator: String,
     /// How long a client may take from the connection to the end of the TLS handshake.
     pub handshake: Duration,
+    /// How long a handshake waits for the order of its certificate, on top of that.
+    pub order_wait: Duration,
+    /// Handshakes that may wait so.
+    pub order_waiters: usize,
+    /// How many of them may wait for the same name.
+    pub order_waiters_per_name: usize,
     /// How long a client may take to its first request, and with the header of each.
     pub header: Duration,
     /// How long a connection may stay open between requests.
@@ -53,6 +59,9 @@ impl Default for Config {
             open_prefix: vec!["o".to_owned()],
             operator: String::new(),
             handshake: Duration::from_secs(10),
+            order_wait: Duration::from_secs(25),
+            order_waiters: 10_000,
+            order_waiters_per_name: 250,
             header: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             park: Duration::from_secs(2),
@@ -90,9 +99,12 @@ impl Config {
             problems.push(("http", format!("{twice} is in edge.https too")));
         }
         let waits = Duration::from_millis(100)..=Duration::from_secs(300);
-        for (key, wait) in
-            [("handshake", self.handshake), ("header", self.header), ("write", self.write)]
-        {
+        for (key, wait) in [
+            ("handshake", self.handshake),
+            ("order_wait", self.order_wait),
+            ("header", self.header),
+            ("write", self.write),
+        ] {
             if !waits.contains(&wait) {
                 problems.push((key, "expected 100ms to 5m".to_owned()));
             }
@@ -106,7 +118,12 @@ impl Config {
         if !(1..=1_000).contains(&self.streams) {
             problems.push(("streams", "expected 1 to 1000".to_owned()));
         }
-        for (key, count) in [("connections", self.connections), ("per_address", self.per_address)] {
+        for (key, count) in [
+            ("connections", self.connections),
+            ("order_waiters", self.order_waiters),
+            ("order_waiters_per_name", self.order_waiters_per_name),
+            ("per_address", self.per_address),
+        ] {
             if !(1..=10_000_000).contains(&count) {
                 problems.push((key, "expected 1 to 10000000".to_owned()));
             }

@@ -45,7 +45,7 @@ pub(super) async fn serve(reactor: Arc<Reactor>, opened: Opened) {
     };
     let now = Instant::now();
     let (stream, tls) = if is_secure {
-        let shaken = Box::pin(shake(&reactor, tcp, now)).await;
+        let shaken = Box::pin(shake(&reactor, tcp, now, &mut standing)).await;
         let Some((stream, tls)) = shaken else { return };
         (Stream::Tls(stream), Some(tls))
     } else {

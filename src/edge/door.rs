@@ -1,8 +1,10 @@
 //! The door put together: what all reactors share, and what each has of its own.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +20,7 @@ use super::listener::{Listener, Sockets};
 use super::measures::{Measures, Tally};
 use super::recorder::Recorder;
 use super::rereading::Rereading;
+use super::waiting::Waiters;
 use super::{Config, Core, http1 as parked};
 use crate::clock::Clock;
 use crate::drain::Drain;
@@ -34,8 +37,9 @@ use crate::token::Keyring;
 pub type Challenges = Arc<dyn Fn(&Hostname, &str) -> Option<String> + Send + Sync>;
 
 /// Told of a visit to a name that nothing is held for. Called on the reactor's thread, so it must
-/// not block.
-pub type Visits = Arc<dyn Fn(&Hostname) + Send + Sync>;
+/// not block; what it returns ends when there is nothing more to wait for.
+pub type Visits =
+    Arc<dyn Fn(&Hostname) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync>;
 
 /// What the door uses and does not own.
 #[derive(Clone)]
@@ -62,6 +66,8 @@ pub struct Door {
     pub(super) core: Core,
     pub(super) admission: Admission,
     pub(super) rereading: Rereading,
+    /// Places for handshakes that wait for an order.
+    pub(super) waiters: Waiters,
     measures: Measures,
     answer_within: Duration,
     plain: Answers,
@@ -109,6 +115,7 @@ impl Door {
         Arc::new(Self {
             core: Core::new(&config, holdings.keyring.clone()),
             admission: Admission::new(&config),
+            waiters: Waiters::new(&config),
             rereading: Rereading::new(holdings.keyring.clone()),
             config,
             holdings,

@@ -1,32 +1,33 @@
 //! From a fresh connection to an encrypted one with a name.
 
+use std::sync::Arc;
+
+use futures_util::FutureExt;
 use rustls::server::Acceptor;
-use rustls::{HandshakeKind, ProtocolVersion};
+use rustls::{HandshakeKind, ProtocolVersion, ServerConfig};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
-use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use super::client::Tls;
 use super::door::Reactor;
-use super::measures::{Deadline, Handshake};
+use super::measures::{Deadline, Handshake, Standing, State};
 use crate::hostname::Hostname;
 use crate::tls::Miss;
 
-/// Shakes hands, in all of `Config::handshake`; how it ended is counted. A client that does not
-/// say a name that we serve never sees a certificate.
+/// Shakes hands, in `Config::handshake` and, when a certificate is ordered meanwhile,
+/// `Config::order_wait`; how it ended is counted. A client that does not say a name that we serve
+/// never sees a certificate.
 pub(super) async fn shake(
     reactor: &Reactor,
     tcp: TcpStream,
     opened: Instant,
+    standing: &mut Standing,
 ) -> Option<(Box<TlsStream<TcpStream>>, Tls)> {
-    let deadline = opened + reactor.door.config.handshake;
     let shaken = tokio::select! {
-        result = timeout_at(deadline, attempt(reactor, tcp)) => result.unwrap_or_else(|_| {
-            reactor.tally.closed(Deadline::Handshake);
-            Err(Handshake::TimedOut)
-        }),
+        result = attempt(reactor, tcp, opened, standing) => result,
         () = reactor.last_call() => Err(Handshake::TimedOut),
     };
     match shaken {
@@ -45,29 +46,26 @@ pub(super) async fn shake(
 async fn attempt(
     reactor: &Reactor,
     tcp: TcpStream,
+    opened: Instant,
+    standing: &mut Standing,
 ) -> Result<(Box<TlsStream<TcpStream>>, Tls), Handshake> {
-    let started = LazyConfigAcceptor::new(Acceptor::default(), tcp).await;
-    let mut started = started.map_err(|_| Handshake::Failed)?;
-    let name = started.client_hello().server_name().map(Hostname::parse);
-    let Some(name) = name else { return Err(Handshake::NoName) };
-    let Ok(sni) = name else {
-        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-        return Err(Handshake::UnknownName);
+    let patience = reactor.door.config.handshake;
+    let late = |_| {
+        reactor.tally.closed(Deadline::Handshake);
+        Handshake::TimedOut
     };
-    let config = match reactor.door.holdings.certificates.find(&sni).await {
-        Ok(config) => config,
-        Err(Miss::Unknown(name)) => {
-            (reactor.door.holdings.visits)(&name);
-            refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-            return Err(Handshake::UnknownName);
-        }
-        Err(miss @ Miss::Authority(_)) => {
-            tracing::error!(%miss, "a handshake has no certificate");
-            refuse(&mut started.io, INTERNAL_ERROR).await;
-            return Err(Handshake::NoCertificate);
+    let hello = timeout_at(opened + patience, hello(tcp)).await;
+    let (started, sni) = hello.map_err(late)??;
+    let (started, config, deadline) = match reactor.door.holdings.certificates.find(&sni).await {
+        Ok(config) => (started, config, opened + patience),
+        Err(miss) => {
+            // What a wait needs is large, and few need it.
+            let (started, config) = Box::pin(missed(reactor, started, miss, standing)).await?;
+            (started, config, Instant::now() + patience)
         }
     };
-    let stream = started.into_stream(config).await.map_err(|_| Handshake::Failed)?;
+    let stream = timeout_at(deadline, started.into_stream(config)).await;
+    let stream = stream.map_err(late)?.map_err(|_| Handshake::Failed)?;
     let connection = stream.get_ref().1;
     let tls = Tls {
         version: match connection.protocol_version() {
@@ -79,6 +77,76 @@ async fn attempt(
         sni,
     };
     Ok((Box::new(stream), tls))
+}
+
+/// Reads the hello, and the name in it.
+async fn hello(tcp: TcpStream) -> Result<(StartHandshake<TcpStream>, Hostname), Handshake> {
+    let started = LazyConfigAcceptor::new(Acceptor::default(), tcp).await;
+    let mut started = started.map_err(|_| Handshake::Failed)?;
+    let name = started.client_hello().server_name().map(Hostname::parse);
+    match name {
+        Some(Ok(sni)) => Ok((started, sni)),
+        Some(Err(_)) => {
+            refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+            Err(Handshake::UnknownName)
+        }
+        None => Err(Handshake::NoName),
+    }
+}
+
+/// Waits for what there is for a name once whoever certifies has done what can be done.
+async fn missed(
+    reactor: &Reactor,
+    mut started: StartHandshake<TcpStream>,
+    miss: Miss,
+    standing: &mut Standing,
+) -> Result<(StartHandshake<TcpStream>, Arc<ServerConfig>), Handshake> {
+    let name = match miss {
+        Miss::Unknown(name) => name,
+        miss @ (Miss::Authority(_) | Miss::Store(_)) => {
+            tracing::error!(%miss, "a handshake has no certificate");
+            refuse(&mut started.io, INTERNAL_ERROR).await;
+            return Err(Handshake::NoCertificate);
+        }
+    };
+    let Some(mut ordered) = (reactor.door.holdings.visits)(&name) else {
+        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+        return Err(Handshake::UnknownName);
+    };
+    let Some(_waiter) = reactor.door.waiters.enter(&name) else {
+        // Nobody more waits, and the order begins all the same.
+        ordered.as_mut().now_or_never();
+        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+        return Err(Handshake::Crowded);
+    };
+    standing.set(State::Waiting);
+    let deadline = Instant::now() + reactor.door.config.order_wait;
+    let ended = tokio::select! {
+        ended = timeout_at(deadline, ordered) => ended,
+        () = gone(&started.io) => return Err(Handshake::Failed),
+    };
+    standing.set(State::Handshake);
+    if ended.is_err() {
+        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+        return Err(Handshake::NoCertificate);
+    }
+    match reactor.door.holdings.certificates.find(&name).await {
+        Ok(config) => Ok((started, config)),
+        Err(_) => {
+            refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+            Err(Handshake::UnknownName)
+        }
+    }
+}
+
+/// Resolves when the client has left. One that sends more is watched no longer: what it sent
+/// stands before its end.
+async fn gone(tcp: &TcpStream) {
+    let mut byte = [0];
+    match tcp.peek(&mut byte).await {
+        Ok(0) | Err(_) => {}
+        Ok(_) => std::future::pending().await,
+    }
 }
 
 /// Ends a handshake with a fatal alert, in the clear since nothing has been agreed on. (rustls

@@ -71,6 +71,8 @@ label! {
         UnknownName = "unknown_name",
         /// Our fault: a certificate that we should have could not be had.
         NoCertificate = "no_certificate",
+        /// Too many wait for certificates.
+        Crowded = "crowded",
         TimedOut = "timed_out",
         Failed = "failed",
     }
@@ -100,6 +102,8 @@ label! {
     /// What an open connection is doing.
     State {
         Handshake = "handshake",
+        /// It waits for a certificate that is being ordered.
+        Waiting = "waiting",
         Http1 = "http1",
         Http2 = "http2",
         Parked = "parked",

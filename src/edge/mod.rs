@@ -40,6 +40,7 @@ mod route;
 mod second;
 mod stream;
 mod visit;
+mod waiting;
 
 pub use config::Config;
 pub use door::{Challenges, Door, Holdings, Reactor, Visits};

@@ -46,9 +46,9 @@ impl Publish for Cluster {
         client
             // All in-sync replicas, and no copies while the session lasts.
             .set("enable.idempotence", "true")
-            // One request in flight for each broker: a batch is never behind one that is refused,
-            // so order holds whatever is refused, and little is uncertain when a session ends.
-            .set("max.in.flight.requests.per.connection", "1")
+            // As many as keep order in an idempotent session: the next batch is compressed while the
+            // broker works on those before it.
+            .set("max.in.flight.requests.per.connection", "5")
             .set("acks", "all")
             .set("message.timeout.ms", "0")
             .set("compression.type", compression)
@@ -153,8 +153,7 @@ impl ProducerContext for Context {
             Ok(message) if message.offset() >= 0 => Ok(()),
             // librdkafka takes the success of a later batch as that of the ones before it. But a
             // broker that does not know the producer yet takes any first batch: the one before it
-            // may have been refused. Only a place in the log proves that a record is there. (With
-            // one request in flight no batch is before another; this stays true without it.)
+            // may have been refused. Only a place in the log proves that a record is there.
             Ok(_) => Err(Verdict::Retry(Reason::Unproven)),
             Err((error, _)) => Err(verdict(error)),
         };

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::hostnames::Hostnames;
 use super::node::World;
 use crate::admin;
 use crate::config::Settings;
 use crate::dns;
-use crate::domains::Porter;
 use crate::edge;
 use crate::event::{AddressForm, AddressKey, AddressKeyError, Encoder};
 use crate::hostname::Hostname;
@@ -140,15 +140,26 @@ impl Parts {
 
 impl Parts {
     /// What the public door uses.
-    pub(super) fn holdings(&self, world: &World, porter: &Porter) -> edge::Holdings {
-        let visited = porter.clone();
+    pub(super) fn holdings(&self, world: &World, hostnames: &Hostnames) -> edge::Holdings {
+        let visited = hostnames.porter.clone();
+        let certifier = hostnames.certifier.clone();
+        let challenges = certifier.as_ref().map(|certifier| certifier.challenges().clone());
         edge::Holdings {
             certificates: self.certificates.clone(),
             keyring: self.keyring.clone(),
             encoder: Arc::clone(&self.encoder),
             clock: Arc::clone(&world.clock),
-            challenges: Arc::new(|_, _| None),
-            visits: Arc::new(move |name| visited.visit(name)),
+            challenges: Arc::new(move |host, token| challenges.as_ref()?.answer(host, token)),
+            visits: Arc::new(move |name| match certifier.clone() {
+                None => {
+                    visited.visit(name);
+                    None
+                }
+                Some(certifier) => {
+                    let name = name.clone();
+                    Some(Box::pin(async move { drop(certifier.visit(&name).await) }))
+                }
+            }),
         }
     }
 }

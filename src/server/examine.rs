@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::build;
+use super::certification;
 use super::node::World;
 use crate::config::Settings;
 use crate::disk::{Access, Disk};
@@ -40,6 +41,15 @@ pub fn examine(settings: &Settings, world: &World) -> Vec<Objection> {
     }
     if let Err(error) = build::address_key(settings, world) {
         object("events.address_key_file", 0, error.to_string());
+    }
+    for (table, issuer) in settings.acme.issuers.iter().enumerate() {
+        if let Some(Err(reason)) = issuer.roots.as_ref().map(|f| certification::roots(disk, f)) {
+            object("acme.issuer.roots", table, reason);
+        }
+        let secret = issuer.eab_key_file.as_ref().map(|f| certification::external(disk, f));
+        if let Some(Err(reason)) = secret {
+            object("acme.issuer.eab_key_file", table, reason);
+        }
     }
     for file in &settings.domains.files {
         if let Err(error) = disk.open(file, Access::Read) {

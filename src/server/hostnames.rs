@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::build::{Parts, ServeError};
 use super::node::World;
-use super::{refusals, transitions};
+use super::{certification, refusals, transitions};
+use crate::acme::Certifier;
 use crate::config::Settings;
 use crate::disk::{Disk, Reading};
 use crate::dns::{Lookup, Resolver};
@@ -24,6 +25,7 @@ use crate::store::{LocalStore, Store};
 #[derive(Debug)]
 pub(super) struct Hostnames {
     pub(super) porter: Porter,
+    pub(super) certifier: Option<Certifier>,
     store: LocalStore,
     drain: Drain,
 }
@@ -45,7 +47,7 @@ impl Hostnames {
         let dns = settings.dns.clone();
         let resolver = Resolver::new(dns, &*world.disk, Arc::clone(&clock), metrics)?;
         let lookup: Arc<dyn Lookup> = Arc::new(resolver);
-        let looker = Looker::new(lookup, &settings.domains);
+        let looker = Looker::new(Arc::clone(&lookup), &settings.domains);
         let certificates = parts.certificates.clone();
         let register = Register::new(
             settings.domains.clone(),
@@ -57,7 +59,11 @@ impl Hostnames {
         );
         let (porter, poller) = Porter::start(register, metrics, drain);
         poller.start(drain);
-        Ok(Self { porter, store, drain: own })
+        let kept: Arc<dyn Store> = Arc::new(store.clone());
+        parts.certificates.attach(Arc::clone(&kept));
+        let witnesses = (&porter, kept, lookup);
+        let certifier = certification::start(settings, world, parts, witnesses, metrics, drain)?;
+        Ok(Self { porter, certifier, store, drain: own })
     }
 
     /// Begins to bring events into the journal and names out of files.

@@ -3,6 +3,7 @@
 //! `serve` and `dev` are one node with different settings; what `dev` adds is in [`Extras`].
 
 mod build;
+mod certification;
 mod claim;
 mod examine;
 mod feed;

@@ -143,10 +143,11 @@ impl Node {
         let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let (drain, grace) = (&node.drain, settings.shutdown.grace);
         let hostnames = Hostnames::start(settings, &world, &parts, &node.metrics, drain)?;
-        let holdings = parts.holdings(&world, &hostnames.porter);
+        let holdings = parts.holdings(&world, &hostnames);
         let within = settings.journal.answer_within;
         let door = Door::new(settings.edge.clone(), holdings, within, &node.metrics);
         door.watch(drain);
+        parts.certificates.take_up(TAKE_UP).await;
         parts.certificates.watch(drain);
         keys.watch(settings.links.reload, drain);
         node.watch_journal(&world, within);
@@ -403,6 +404,8 @@ fn reactor_count(settings: &Settings) -> usize {
     }
 }
 
+/// How long a start waits for the keys of sessions from before it.
+const TAKE_UP: Duration = Duration::from_millis(500);
 /// How long after a failure `node.json` is written again.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long the journal may take to make the last events durable.

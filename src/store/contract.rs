@@ -40,6 +40,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// When the next record of a lane is due; `None` when none ever is.
     fn next_due(&self, kind: Kind, lane: Lane) -> Working<'_, Option<Timestamp>>;
 
+    /// How many records of a lane are due, counted up to `limit`.
+    fn due(&self, kind: Kind, lane: Lane, now: Timestamp, limit: usize) -> Working<'_, usize>;
+
     /// Takes from a budget, all or nothing.
     fn take(&self, budget: &str, draw: Draw, now: Timestamp) -> Working<'_, Taken>;
 
@@ -94,6 +97,8 @@ pub enum Lane {
     Prompt = 0,
     /// Nobody does: bulk work.
     Patient = 1,
+    /// Only a question whether there is anything to do.
+    Idle = 2,
 }
 
 impl fmt::Debug for Content {

@@ -3,7 +3,7 @@
 //! ```text
 //! offset size
 //!      0    1  format, 1
-//!      1    1  flags: 1 the content is sealed, 2 due in the patient lane
+//!      1    1  flags: 1 the content is sealed, 2 due in the patient lane, 4 in the idle one
 //!      2    1  state
 //!      3    5  zero
 //!      8    8  version
@@ -58,8 +58,12 @@ pub(super) fn with_head(kind: Kind, name: &str, head: Head, frame: &[u8]) -> Vec
 pub(super) fn framed(kind: Kind, name: &str, head: Head, is_sealed: bool, body: &[u8]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(HEAD + body.len() + SUM);
     let sealed = if is_sealed { SEALED } else { 0 };
-    let patient = if head.due.is_some_and(|due| due.lane == Lane::Patient) { PATIENT } else { 0 };
-    frame.extend_from_slice(&[FORMAT, sealed | patient, head.state]);
+    let lane = match head.due.map_or(Lane::Prompt, |due| due.lane) {
+        Lane::Prompt => 0,
+        Lane::Patient => PATIENT,
+        Lane::Idle => IDLE,
+    };
+    frame.extend_from_slice(&[FORMAT, sealed | lane, head.state]);
     frame.extend_from_slice(&[0; 5]);
     frame.extend_from_slice(&head.version.to_le_bytes());
     frame.extend_from_slice(&head.due.map_or(0, |due| due.at.micros()).to_le_bytes());
@@ -82,8 +86,11 @@ pub(super) fn guessed(frame: &[u8]) -> Option<Head> {
     let due = match number(16)? {
         0 => None,
         micros => {
-            let is_patient = frame.get(1)? & PATIENT != 0;
-            let lane = if is_patient { Lane::Patient } else { Lane::Prompt };
+            let lane = match frame.get(1)? & (PATIENT | IDLE) {
+                0 => Lane::Prompt,
+                PATIENT => Lane::Patient,
+                _ => Lane::Idle,
+            };
             Some(Due { at: Timestamp::from_micros(micros), lane })
         }
     };
@@ -152,6 +159,7 @@ fn sum(kind: Kind, name: &str, bytes: &[u8]) -> u32 {
 const FORMAT: u8 = 1;
 const SEALED: u8 = 1;
 const PATIENT: u8 = 2;
+const IDLE: u8 = 4;
 const HEAD: usize = 24;
 const SUM: usize = 4;
 

@@ -184,6 +184,12 @@ impl Store for LocalStore {
         Box::pin(self.read(move |transaction, _| tables::next_due(transaction, (kind, lane))))
     }
 
+    fn due(&self, kind: Kind, lane: Lane, now: Timestamp, limit: usize) -> Working<'_, usize> {
+        Box::pin(
+            self.read(move |transaction, _| tables::due(transaction, (kind, lane), now, limit)),
+        )
+    }
+
     fn take(&self, budget: &str, draw: Draw, now: Timestamp) -> Working<'_, Taken> {
         let budget = budget.to_owned();
         Box::pin(self.change(move |to| Job::Take { budget, draw, now, to }))

@@ -30,6 +30,7 @@
 //! appended again, under the same id and with the same bytes. So a crash between the two files
 //! neither loses an event nor makes a second one.
 
+mod budget;
 mod config;
 mod contract;
 mod flow;

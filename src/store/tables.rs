@@ -173,28 +173,14 @@ impl<'t> Tables<'t> {
         draw: Draw,
         now: Timestamp,
     ) -> Result<Taken, Fault> {
-        let every = u64::try_from(draw.every.as_micros()).unwrap_or(u64::MAX).max(1);
-        let times = |count: u32| every.saturating_mul(u64::from(count));
-        let (now, burst) = (now.micros(), times(draw.capacity));
-        // At worst it is empty: a budget whose record is damaged, or whose clock ran ahead.
-        let empty = now.saturating_add(burst);
-        let whole_at = match self.budgets.get(budget)? {
-            None => now,
-            Some(frame) => decode_budget(budget, frame.value()).unwrap_or(empty),
-        };
-        let after = whole_at.clamp(now, empty).saturating_add(times(draw.amount));
-        let needed = after.saturating_add(times(draw.keep));
-        if needed > empty {
-            let wait = if draw.amount.saturating_add(draw.keep) > draw.capacity {
-                u64::MAX
-            } else {
-                needed - burst
-            };
-            return Ok(Taken::NotBefore(Timestamp::from_micros(wait)));
+        // At worst it is empty: a budget whose record is damaged.
+        let whole = |bytes: &[u8]| decode_budget(budget, bytes).unwrap_or(u64::MAX);
+        let whole_at = self.budgets.get(budget)?.map(|frame| whole(frame.value()));
+        let (after, taken) = draw.from(whole_at.map(Timestamp::from_micros), now);
+        if let (Some(after), Taken::Left(_)) = (after, taken) {
+            self.budgets.insert(budget, encode_budget(budget, after.micros()).as_slice())?;
         }
-        self.budgets.insert(budget, encode_budget(budget, after).as_slice())?;
-        let left = (empty - after) / every;
-        Ok(Taken::Left(u32::try_from(left).unwrap_or(u32::MAX)))
+        Ok(taken)
     }
 
     /// Forgets events.
@@ -340,6 +326,33 @@ pub(super) fn next_due(
     })
 }
 
+/// How many records are due, counted up to `limit`.
+pub(super) fn due(
+    transaction: &ReadTransaction,
+    (kind, lane): (Kind, Lane),
+    now: Timestamp,
+    limit: usize,
+) -> Result<usize, Fault> {
+    let due = transaction.open_table(DUE)?;
+    let queue = queue(kind, lane);
+    let range = (queue, 0, "")..(queue, now.micros() + 1, "");
+    due.range(range)?
+        .take(limit)
+        .try_fold(0, |count, entry| entry.map(|_| count + 1).map_err(Fault::from))
+}
+
+/// Every budget that is not whole, and when it is whole again; damaged ones are left out.
+pub(super) fn budgets(transaction: &ReadTransaction) -> Result<Vec<(String, u64)>, Fault> {
+    let table = transaction.open_table(BUDGETS)?;
+    let mut budgets = Vec::new();
+    for entry in table.iter()? {
+        let (name, frame) = entry?;
+        let whole_at = decode_budget(name.value(), frame.value());
+        budgets.extend(whole_at.map(|whole_at| (name.value().to_owned(), whole_at)));
+    }
+    Ok(budgets)
+}
+
 /// Events that are not settled. One that is damaged is told of and left.
 pub(super) fn pending(
     transaction: &ReadTransaction,
@@ -368,7 +381,12 @@ pub(super) fn pending(
 
 /// The number of a queue in the index of what is due.
 fn queue(kind: Kind, lane: Lane) -> u8 {
-    kind as u8 | (lane as u8) << 7
+    kind as u8
+        | match lane {
+            Lane::Prompt => 0,
+            Lane::Patient => 0x80,
+            Lane::Idle => 0x40,
+        }
 }
 
 fn item(tools: &Tools, kind: Kind, name: &str, frame: &[u8]) -> Item {

@@ -4,6 +4,8 @@
 //! {"waypost_store":1}
 //! {"kind":"domain","name":"trk.example.com","state":1,"due":0,"patient":false,"sealed":false,"content":"<base64>"}
 //! …
+//! {"budget":"orders/letsencrypt","whole_at":1795608000000000}
+//! …
 //! {"records":N,"crc32c":C}
 //! ```
 //!
@@ -12,6 +14,7 @@
 //! before it, so that an export that was cut is not taken for a whole one.
 
 use std::io::{self, BufRead, Write};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,7 +22,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::contract::{Change, Content, Due, Expected, Lane, PutError, Store, StoreError};
+use super::contract::{
+    Change, Content, Draw, Due, Expected, Lane, PutError, Store, StoreError, Taken,
+};
 use super::{Kind, LocalStore, frame, tables};
 use crate::clock::Timestamp;
 
@@ -32,8 +37,18 @@ struct Line {
     due: u64,
     #[serde(default)]
     patient: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    idle: bool,
     sealed: bool,
     content: String,
+}
+
+/// What may be taken again of a budget is told by when it is whole.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Budget {
+    budget: String,
+    whole_at: u64,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -92,6 +107,12 @@ pub async fn export(
             after = last;
         }
     }
+    let budgets = store.read(|transaction, _| tables::budgets(transaction)).await;
+    for (budget, whole_at) in budgets.map_err(io::Error::other)? {
+        records += 1;
+        let text = serde_json::to_string(&Budget { budget, whole_at }).map_err(io::Error::other)?;
+        crc32c = line(text + "\n", out)?;
+    }
     let last = serde_json::to_string(&Last { records, crc32c }).map_err(io::Error::other)?;
     writeln!(out, "{last}")?;
     Ok((records, damaged))
@@ -112,6 +133,7 @@ async fn lines(store: &LocalStore, kind: Kind, after: String) -> Result<Lines, S
                         state: head.state,
                         due: head.due.map_or(0, |due| due.at.micros()),
                         patient: head.due.is_some_and(|due| due.lane == Lane::Patient),
+                        idle: head.due.is_some_and(|due| due.lane == Lane::Idle),
                         sealed,
                         content: STANDARD.encode(body),
                     };
@@ -132,10 +154,11 @@ async fn lines(store: &LocalStore, kind: Kind, after: String) -> Result<Lines, S
 }
 
 /// Puts the records of an export; `told` hears of each thousand. Names that are there are left as
-/// they are.
+/// they are, and of each budget what has been taken stays taken.
 pub async fn import(
     store: &LocalStore,
     text: impl BufRead,
+    now: Timestamp,
     mut told: impl FnMut(&Imported),
 ) -> Result<Imported, ImportError> {
     let mut imported = Imported::default();
@@ -155,6 +178,8 @@ pub async fn import(
             }
             is_whole = true;
             continue;
+        } else if let Ok(budget) = serde_json::from_str::<Budget>(&line) {
+            restore(store, &budget, now, &mut imported).await?;
         } else {
             batch.push(change(store, &line).map_err(|reason| ImportError::Line(number, reason))?);
         }
@@ -182,11 +207,33 @@ fn change(store: &LocalStore, line: &str) -> Result<Change, String> {
     } else {
         Zeroizing::new(body)
     };
-    let lane = if line.patient { Lane::Patient } else { Lane::Prompt };
+    let lane = match (line.patient, line.idle) {
+        (_, true) => Lane::Idle,
+        (true, _) => Lane::Patient,
+        _ => Lane::Prompt,
+    };
     let at = Timestamp::from_micros(line.due);
     let due = (line.due > 0).then_some(Due { at, lane });
     let content = Some(Content { bytes, state: line.state, due });
     Ok(Change { kind, name: line.name, expected: Expected::Absent, content, event: None })
+}
+
+/// Takes from a budget what had been taken from it; one that has been used here is left.
+async fn restore(
+    store: &LocalStore,
+    budget: &Budget,
+    now: Timestamp,
+    imported: &mut Imported,
+) -> Result<(), StoreError> {
+    let every = now.until(Timestamp::from_micros(budget.whole_at));
+    let draw = Draw { capacity: 1, every, amount: 1, keep: 0 };
+    let is_whole = every == Duration::ZERO;
+    if is_whole || matches!(store.take(&budget.budget, draw, now).await?, Taken::Left(_)) {
+        imported.put += 1;
+    } else {
+        imported.left += 1;
+    }
+    Ok(())
 }
 
 async fn put(

@@ -12,14 +12,16 @@ use thiserror::Error;
 use super::authority::{Issued, ThrowawayAuthority};
 use super::files::Files;
 use super::protocol::Protocol;
+use super::record::Record;
+use super::shelf::Shelf;
 use super::tickets::Tickets;
-use super::{AuthorityError, Config, FilesError};
+use super::{AuthorityError, Config, FilesError, Remaining};
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::drain::Drain;
 use crate::hostname::Hostname;
 use crate::metrics::{Degraded, Metrics};
-use crate::store::SealedFile;
+use crate::store::{Due, SealedFile, Store, StoreError};
 
 /// The certificates that we can serve. Cloning shares them.
 #[derive(Clone)]
@@ -30,7 +32,9 @@ pub struct Certificates {
 struct Held {
     files: Files,
     authority: Option<ThrowawayAuthority>,
-    /// Ready configurations of certificates that are not in files. Loads are coalesced: a
+    /// Certificates in the store.
+    shelf: Shelf,
+    /// Ready configurations of certificates that our own authority made. Loads are coalesced: a
     /// thousand visitors of a new name make one certificate.
     cache: Cache<Hostname, Issued>,
     clock: Arc<dyn Clock>,
@@ -47,6 +51,9 @@ pub enum Miss {
     /// We hold none for this name.
     #[error("no certificate is held for {0}")]
     Unknown(Hostname),
+    /// Whether we hold one cannot be known now: our fault, worth a retry.
+    #[error("no certificate could be looked up: {0}")]
+    Store(StoreError),
     /// The authority of ours did not issue one: our fault, worth a retry.
     #[error("no certificate could be issued: {0}")]
     Authority(Arc<AuthorityError>),
@@ -68,20 +75,21 @@ fn told(errors: &[FilesError]) -> String {
 }
 
 impl Certificates {
-    /// Reads the configured files, and uses `authority` for its names. The keys of session
-    /// tickets live in `tickets`. Blocks.
+    /// Reads the configured files, and uses `authority` for its names. All other certificates and
+    /// the keys of session tickets are in the store that is attached later; `earlier` is where the
+    /// keys were before. Blocks.
     ///
     /// Files that cannot be served are left out until they are mended, which
     /// [`Certificates::require_one`] is for.
     pub fn open(
         config: &Config,
         authority: Option<ThrowawayAuthority>,
-        tickets: SealedFile,
+        earlier: SealedFile,
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Result<Self, StartError> {
-        let tickets = Tickets::open(tickets, clock.wall())?;
+        let tickets = Tickets::open(earlier, clock.wall())?;
         let protocol = Protocol::new(config.oldest, Some(tickets.clone()))?;
         let files = Files::open(&config.certificates, protocol.clone(), disk, Arc::clone(&clock));
         let earliest = Gauge::default();
@@ -89,11 +97,21 @@ impl Certificates {
             let help = "When the first certificate kept in files expires, in seconds since 1970";
             registry.register("certificate_earliest_not_after_seconds", help, earliest.clone());
         });
-        let cache = Cache::new(config.cache);
+        let (cache, shelf) = (Cache::new(config.cache), Shelf::new(config.cache));
         let reload = config.reload;
         let degraded = metrics.degraded.clone();
-        let held =
-            Held { files, authority, cache, clock, protocol, tickets, reload, earliest, degraded };
+        let held = Held {
+            files,
+            authority,
+            shelf,
+            cache,
+            clock,
+            protocol,
+            tickets,
+            reload,
+            earliest,
+            degraded,
+        };
         held.judge();
         Ok(Self { held: Arc::new(held) })
     }
@@ -116,11 +134,9 @@ impl Certificates {
                     () = ending.ending() => return,
                     () = tokio::time::sleep(held.pause()) => {}
                 }
+                held.tickets.keep(held.clock.wall()).await;
                 let reading = Arc::clone(&held);
-                let read = tokio::task::spawn_blocking(move || {
-                    reading.tickets.rotate(reading.clock.wall());
-                    reading.reload()
-                });
+                let read = tokio::task::spawn_blocking(move || reading.reload());
                 if let Err(error) = read.await {
                     tracing::error!(%error, "the reading of certificates ended by a panic");
                 }
@@ -139,10 +155,64 @@ impl Certificates {
         if let Some(config) = self.held.files.find(host) {
             return Ok(config);
         }
-        let Some(authority) = self.held.authority.as_ref().filter(|a| a.serves(host)) else {
-            return Err(Miss::Unknown(host.clone()));
-        };
-        self.held.issued(authority, host).await
+        let held = &self.held;
+        if let Some(authority) = held.authority.as_ref().filter(|a| a.serves(host)) {
+            return held.issued(authority, host).await;
+        }
+        let kept = held.shelf.find(host, &held.protocol, held.clock.wall()).await;
+        kept.map_err(Miss::Store)?.ok_or_else(|| Miss::Unknown(host.clone()))
+    }
+
+    /// Looks for certificates and the keys of session tickets in `store` too, from now on.
+    pub fn attach(&self, store: Arc<dyn Store>) {
+        self.held.tickets.attach(Arc::clone(&store));
+        self.held.shelf.attach(store);
+    }
+
+    /// Takes up the keys of sessions from before a restart, at most for `within`: a store that
+    /// answers later gives them later.
+    pub async fn take_up(&self, within: Duration) {
+        let taking = self.held.tickets.keep(self.held.clock.wall());
+        if tokio::time::timeout(within, taking).await.is_err() {
+            tracing::warn!("no session is resumed from before the start until the store answers");
+        }
+    }
+
+    /// Keeps a certificate in the store and serves it for `host` from then on, in place of an
+    /// older one; one that may not be served changes nothing.
+    pub async fn publish(
+        &self,
+        host: &Hostname,
+        record: &Record,
+        due: Due,
+    ) -> Result<(), StoreError> {
+        let held = &self.held;
+        held.shelf.put(host, (record, due), &held.protocol, held.clock.wall()).await
+    }
+
+    /// Keeps another schedule for a certificate that is kept.
+    pub async fn reschedule(
+        &self,
+        host: &Hostname,
+        record: &Record,
+        due: Due,
+    ) -> Result<(), StoreError> {
+        self.held.shelf.schedule(host, (record, due), self.held.clock.wall()).await
+    }
+
+    /// Forgets the certificate that is kept for `host`.
+    pub async fn withdraw(&self, host: &Hostname) -> Result<(), StoreError> {
+        self.held.shelf.remove(host).await
+    }
+
+    /// How long the certificates in the store have still to live.
+    pub async fn remaining(&self) -> Result<Remaining, StoreError> {
+        self.held.shelf.remaining(self.held.clock.wall()).await
+    }
+
+    /// The certificate that is kept for `host` in the store.
+    pub async fn kept(&self, host: &Hostname) -> Result<Option<Record>, StoreError> {
+        self.held.shelf.kept(host).await
     }
 
     /// Whether a certificate for `host` is held, or issued on demand.

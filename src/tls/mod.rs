@@ -7,10 +7,16 @@
 mod authority;
 mod certificates;
 mod config;
+#[cfg(test)]
+mod cruel;
 mod examine;
+mod expiry;
 mod files;
 mod names;
 mod protocol;
+mod record;
+mod ring;
+mod shelf;
 mod single;
 #[cfg(test)]
 mod tests;
@@ -21,7 +27,9 @@ pub use authority::{AuthorityError, ThrowawayAuthority};
 pub use certificates::{Certificates, Miss, StartError};
 pub use config::{CertificateFiles, Config, Version};
 pub use examine::examine;
+pub use expiry::Remaining;
 pub use files::FilesError;
 pub use names::Names;
+pub use record::{Record, Schedule};
 pub use single::single;
 pub use verify::Unusable;

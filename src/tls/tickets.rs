@@ -1,22 +1,25 @@
 //! The keys of session tickets (RFC 5077, RFC 8446 section 4.6.1), kept over restarts.
 //!
 //! A key seals for twelve hours and opens for twenty-four, so that each ticket lives for twelve
-//! at least; then it is destroyed, and with it what a recorded session could tell. On disk they
-//! lie sealed. A ticket is a key's name, a nonce, and the state of the session under
+//! at least; then it is destroyed, and with it what a recorded session could tell. In the store
+//! they lie sealed. A ticket is a key's name, a nonce, and the state of the session under
 //! AES-256-GCM-SIV: its nonces may be random, whatever the number of tickets.
+//!
+//! A handshake looks in memory alone. While the store cannot be used, keys are made there, and
+//! brought to the store when it can be.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use rustls::server::ProducesTickets;
-use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, Zeroizing};
+use tokio::sync::Mutex;
 
+use super::ring::Ring;
 use crate::clock::Timestamp;
-use crate::store::SealedFile;
+use crate::store::{Change, Content, Expected, Kind, SealedFile, Store, StoreError};
 
 /// The ticket keys. Cloning shares them.
 #[derive(Clone)]
@@ -25,73 +28,134 @@ pub(super) struct Tickets {
 }
 
 struct Inner {
-    ring: ArcSwap<Vec<Key>>,
-    /// Held while keys change.
-    file: Mutex<SealedFile>,
-}
-
-/// One key, and what it is made of.
-struct Key {
-    name: [u8; NAME],
-    created: Timestamp,
-    secret: Zeroizing<[u8; SECRET]>,
-    cipher: LessSafeKey,
+    ring: ArcSwap<Ring>,
+    /// Whether a key of this process has sealed: then it must not be dropped for another.
+    has_sealed: AtomicBool,
+    /// Whether the store holds what is here.
+    is_kept: AtomicBool,
+    /// Absent until the node has opened it.
+    store: OnceLock<Arc<dyn Store>>,
+    /// Where earlier versions kept the keys, until they are in the store. Held while keys change.
+    earlier: Mutex<Option<SealedFile>>,
 }
 
 impl Tickets {
-    /// The keys in `file`, as far as they are still of use, and a new one when none seals. A
-    /// file that cannot be read is replaced: without the keys in it sessions begin anew, and that
-    /// is all. Blocks.
-    pub(super) fn open(file: SealedFile, now: Timestamp) -> Result<Self, rustls::Error> {
-        let ring = match file.read() {
-            Ok(content) => content.map(|content| decode(&content)).unwrap_or_default(),
+    /// A new key in memory, besides those in the file of an earlier version. Blocks.
+    pub(super) fn open(earlier: SealedFile, now: Timestamp) -> Result<Self, rustls::Error> {
+        let (ring, earlier) = match earlier.read() {
+            Ok(None) => (Ring::default(), None),
+            Ok(Some(content)) => (Ring::decode(&content), Some(earlier)),
             Err(error) => {
                 tracing::warn!(%error, "no session is resumed from before the start");
-                Vec::new()
+                (Ring::default(), Some(earlier))
             }
         };
-        let inner = Inner { ring: ArcSwap::from_pointee(ring), file: Mutex::new(file) };
-        let tickets = Self { inner: Arc::new(inner) };
-        tickets.rotate(now);
-        let is_able = !tickets.inner.ring.load().is_empty();
-        is_able.then_some(tickets).ok_or(rustls::Error::FailedToGetRandomBytes)
+        let has_sealed = AtomicBool::new(ring.len() > 0);
+        let ring = ring.turned(now).unwrap_or(ring);
+        if ring.len() == 0 {
+            return Err(rustls::Error::FailedToGetRandomBytes);
+        }
+        let inner = Inner {
+            ring: ArcSwap::from_pointee(ring),
+            has_sealed,
+            is_kept: AtomicBool::new(false),
+            store: OnceLock::new(),
+            earlier: Mutex::new(earlier),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Destroys the keys that open nothing more, makes one when none seals for long, and keeps
-    /// what is there. Blocks.
-    pub(super) fn rotate(&self, now: Timestamp) {
-        let file = self.inner.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let ring = self.inner.ring.load();
-        // Nothing is as old as its key says when the wall clock was set back.
-        let is_over = |key: &Key, after: Duration| key.created.until(now) >= after;
-        let has_expired = ring.iter().any(|key| is_over(key, OPENS));
-        let seals = ring.iter().any(|key| !is_over(key, SEALS));
-        if seals && !has_expired {
+    /// Keeps the keys in `store` from now on.
+    pub(super) fn attach(&self, store: Arc<dyn Store>) {
+        // Once, at the start.
+        self.inner.store.set(store).unwrap_or_default();
+    }
+
+    /// Takes up the keys of the store, destroys those that open nothing more, makes one when none
+    /// seals for long, and keeps what is there. Without the store that happens in memory alone.
+    pub(super) async fn keep(&self, now: Timestamp) {
+        let mut earlier = self.inner.earlier.lock().await;
+        let is_kept = self.inner.is_kept.load(Ordering::Relaxed);
+        if is_kept && self.inner.ring.load().turned(now).is_none() {
             return;
         }
-        let mut next: Vec<Key> =
-            ring.iter().filter(|key| !is_over(key, OPENS)).filter_map(Key::again).collect();
-        if !seals {
-            match Key::random(now) {
-                Some(key) => next.insert(0, key),
-                None => return tracing::error!("no ticket key could be made, the old ones stay"),
+        let brought = match self.inner.store.get() {
+            Some(store) => self.brought(&**store, now).await,
+            None => Err(StoreError::Closed),
+        };
+        match brought {
+            Ok(()) => {
+                self.inner.is_kept.store(true, Ordering::Relaxed);
+                forget(earlier.take()).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the ticket keys are not kept over a restart");
+                self.inner.is_kept.store(false, Ordering::Relaxed);
+                if let Some(next) = self.inner.ring.load().turned(now) {
+                    self.inner.ring.store(Arc::new(next));
+                }
             }
         }
-        if let Err(error) = file.write(&encode(&next)) {
-            tracing::warn!(%error, "the ticket keys are not kept over a restart");
-        }
-        self.inner.ring.store(Arc::new(next));
     }
 
-    /// How long until [`Tickets::rotate`] has something to do: the newest key is to seal no more,
-    /// or another one is to be destroyed.
+    /// How long until [`Tickets::keep`] has something to do.
     pub(super) fn next_change(&self, now: Timestamp) -> Duration {
-        let ring = self.inner.ring.load();
-        let age = |key: &Key| key.created.until(now);
-        let seals = ring.iter().map(|key| SEALS.saturating_sub(age(key))).max();
-        let opens = ring.iter().map(|key| OPENS.saturating_sub(age(key))).min();
-        seals.into_iter().chain(opens).min().unwrap_or_default()
+        let turn = self.inner.ring.load().next_turn(now);
+        if self.inner.is_kept.load(Ordering::Relaxed) { turn } else { turn.min(RETRY) }
     }
+
+    /// Makes the store hold what is here, and this what the store holds.
+    async fn brought(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let (stored, expected) = stored(store).await?;
+            let own = self.inner.ring.load();
+            // A key that nobody has used needs not be kept beside one that seals.
+            let is_spare = !self.inner.has_sealed.load(Ordering::Relaxed) && stored.seals(now);
+            let both = if is_spare { stored.with(&Ring::default()) } else { stored.with(&own) };
+            let next = both.turned(now).unwrap_or(both);
+            if next.len() == 0 {
+                return Err(StoreError::Unavailable("no ticket key could be made".to_owned()));
+            }
+            let is_same = next.holds(&stored) && stored.holds(&next);
+            if !is_same && !put(store, expected, &next).await? {
+                // Another node was faster.
+                continue;
+            }
+            self.inner.ring.store(Arc::new(next));
+            return Ok(());
+        }
+        Err(StoreError::Busy)
+    }
+}
+
+async fn forget(earlier: Option<SealedFile>) {
+    let Some(file) = earlier else { return };
+    let removed = tokio::task::spawn_blocking(move || file.disk.remove(&file.path)).await;
+    if !matches!(removed, Ok(Ok(()))) {
+        tracing::warn!(?removed, "the file of the earlier ticket keys could not be removed");
+    }
+}
+
+async fn stored(store: &dyn Store) -> Result<(Ring, Expected), StoreError> {
+    match store.get(Kind::TicketKeys, NAME).await {
+        Ok(Some(stored)) => {
+            Ok((Ring::decode(&stored.content.bytes), Expected::Version(stored.version)))
+        }
+        Ok(None) => Ok((Ring::default(), Expected::Absent)),
+        Err(error @ StoreError::Damaged { .. }) => {
+            tracing::warn!(%error, "no session is resumed from before the start");
+            Ok((Ring::default(), Expected::Damaged))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Puts a ring; false when the record has changed meanwhile.
+async fn put(store: &dyn Store, expected: Expected, ring: &Ring) -> Result<bool, StoreError> {
+    let content = Some(Content { bytes: ring.encode(), state: 0, due: None });
+    let change =
+        Change { kind: Kind::TicketKeys, name: NAME.to_owned(), expected, content, event: None };
+    Ok(store.put(vec![change]).await?.iter().all(Result::is_ok))
 }
 
 impl ProducesTickets for Tickets {
@@ -104,208 +168,121 @@ impl ProducesTickets for Tickets {
     }
 
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
-        let ring = self.inner.ring.load();
-        // The newest comes first.
-        let key = ring.first()?;
-        let mut nonce = [0; NONCE_LEN];
-        aws_lc_rs::rand::fill(&mut nonce).ok()?;
-        let mut ticket = Vec::with_capacity(HEAD + plain.len() + TAG);
-        ticket.extend_from_slice(&key.name);
-        ticket.extend_from_slice(&nonce);
-        ticket.extend_from_slice(plain);
-        let (head, content) = ticket.split_at_mut(HEAD);
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        let aad = Aad::from(&head[..NAME]);
-        let tag = key.cipher.seal_in_place_separate_tag(nonce, aad, content).ok()?;
-        ticket.extend_from_slice(tag.as_ref());
-        Some(ticket)
+        let sealed = self.inner.ring.load().seal(plain);
+        if !self.inner.has_sealed.load(Ordering::Relaxed) {
+            self.inner.has_sealed.store(true, Ordering::Relaxed);
+        }
+        sealed
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        let (name, rest) = ticket.split_first_chunk::<NAME>()?;
-        let (nonce, content) = rest.split_first_chunk::<NONCE_LEN>()?;
-        let ring = self.inner.ring.load();
-        let key = ring.iter().find(|key| key.name == *name)?;
-        let mut plain = content.to_vec();
-        let nonce = Nonce::assume_unique_for_key(*nonce);
-        let length = key.cipher.open_in_place(nonce, Aad::from(name), &mut plain).ok()?.len();
-        plain.truncate(length);
-        Some(plain)
+        self.inner.ring.load().open(ticket)
     }
 }
 
 impl fmt::Debug for Tickets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tickets").field("keys", &self.inner.ring.load().len()).finish()
+        f.debug_struct("Tickets").field("ring", &self.inner.ring.load()).finish()
     }
 }
 
-impl Key {
-    fn random(created: Timestamp) -> Option<Self> {
-        let (mut name, mut secret) = ([0; NAME], Zeroizing::new([0; SECRET]));
-        aws_lc_rs::rand::fill(&mut name).ok()?;
-        aws_lc_rs::rand::fill(&mut *secret).ok()?;
-        Self::new(name, created, secret)
-    }
-
-    fn new(name: [u8; NAME], created: Timestamp, secret: Zeroizing<[u8; SECRET]>) -> Option<Self> {
-        let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM_SIV, &*secret).ok()?);
-        Some(Self { name, created, secret, cipher })
-    }
-
-    fn again(&self) -> Option<Self> {
-        Self::new(self.name, self.created, self.secret.clone())
-    }
-}
-
-#[derive(Deserialize, Serialize)]
-struct Kept {
-    keys: Vec<KeptKey>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct KeptKey {
-    name: [u8; NAME],
-    created: u64,
-    secret: [u8; SECRET],
-}
-
-impl Drop for KeptKey {
-    fn drop(&mut self) {
-        self.secret.zeroize();
-    }
-}
-
-fn encode(ring: &[Key]) -> Zeroizing<Vec<u8>> {
-    let keys = ring
-        .iter()
-        .map(|key| KeptKey { name: key.name, created: key.created.micros(), secret: *key.secret })
-        .collect();
-    Zeroizing::new(serde_json::to_vec(&Kept { keys }).unwrap_or_default())
-}
-
-/// The keys of a content that was kept; none of what is no such content.
-fn decode(content: &[u8]) -> Vec<Key> {
-    let kept = serde_json::from_slice(content).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the kept ticket keys are of no known form");
-        Kept { keys: Vec::new() }
-    });
-    let key = |kept: &KeptKey| {
-        let secret = Zeroizing::new(kept.secret);
-        Key::new(kept.name, Timestamp::from_micros(kept.created), secret)
-    };
-    kept.keys.iter().filter_map(key).collect()
-}
-
-const NAME: usize = 16;
-const SECRET: usize = 32;
-const HEAD: usize = NAME + NONCE_LEN;
-const TAG: usize = 16;
-const SEALS: Duration = Duration::from_secs(12 * 3_600);
-const OPENS: Duration = Duration::from_secs(24 * 3_600);
+/// The one record of its kind.
+const NAME: &str = "ring";
 /// In seconds: what a ticket's key opens it for at the least.
 const LIFETIME: u32 = 12 * 3_600;
+/// How often a record that others change meanwhile is read again.
+const TRIES: usize = 5;
+/// How soon a store that failed is asked again.
+const RETRY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::disk::SystemDisk;
-    use crate::store::SealKey;
+    use crate::tls::cruel::CruelStore;
 
     const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
-
-    fn file(folder: &Path) -> SealedFile {
-        let key = SealKey::load_or_make(&SystemDisk, &folder.join("seal.key")).unwrap();
-        let (path, disk) = (folder.join("tickets"), Arc::new(SystemDisk));
-        SealedFile { path, purpose: "tickets", key, disk }
-    }
 
     fn hours(hours: u64) -> Timestamp {
         START.plus(Duration::from_secs(hours * 3_600))
     }
 
-    #[test]
-    fn a_ticket_opens_until_its_key_is_destroyed_and_never_after() {
-        let folder = tempfile::tempdir().unwrap();
-        let tickets = Tickets::open(file(folder.path()), START).unwrap();
-        let first = tickets.encrypt(b"state").unwrap();
-        tickets.rotate(hours(11));
-        let same = tickets.encrypt(b"state").unwrap();
-        assert_eq!(same[..NAME], first[..NAME], "it seals for twelve hours");
-        assert_ne!(same[NAME..], first[NAME..], "each ticket has its own nonce");
-        tickets.rotate(hours(13));
-        let second = tickets.encrypt(b"state").unwrap();
-        assert_ne!(second[..NAME], first[..NAME]);
-        tickets.rotate(hours(23));
-        assert_eq!(tickets.decrypt(&first).unwrap(), b"state");
-        tickets.rotate(hours(24));
-        assert_eq!(tickets.decrypt(&first), None);
-        assert_eq!(tickets.decrypt(&second).unwrap(), b"state");
-        let kept = decode(&file(folder.path()).read().unwrap().unwrap());
-        assert_eq!(kept.len(), 1);
-        assert_ne!(kept[0].name[..], first[..NAME], "destroyed on disk too");
+    async fn opened(store: &Arc<CruelStore>, now: Timestamp) -> Tickets {
+        let tickets = Tickets::open(store.earlier(), now).unwrap();
+        tickets.attach(store.clone());
+        tickets.keep(now).await;
+        tickets
     }
 
-    #[test]
-    fn the_next_change_is_known_so_that_no_key_outlives_its_day() {
-        let folder = tempfile::tempdir().unwrap();
-        let tickets = Tickets::open(file(folder.path()), START).unwrap();
-        let hour = Duration::from_secs(3_600);
-        assert_eq!(tickets.next_change(hours(2)), 10 * hour, "until it seals no more");
-        tickets.rotate(hours(12));
-        assert_eq!(tickets.next_change(hours(13)), 11 * hour, "until the first is destroyed");
-        assert_eq!(tickets.next_change(hours(25)), Duration::ZERO);
-        tickets.rotate(hours(25));
-        assert_eq!(tickets.next_change(hours(25)), 11 * hour);
-    }
-
-    #[test]
-    fn a_restart_opens_what_was_sealed_before_it() {
-        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let tickets = Tickets::open(file(folder.path()), START).unwrap();
-        let ticket = tickets.encrypt(b"state").unwrap();
-        let again = Tickets::open(file(folder.path()), hours(1)).unwrap();
+    #[tokio::test]
+    async fn a_restart_opens_what_was_sealed_before_it() {
+        let store = CruelStore::open();
+        let ticket = opened(&store, START).await.encrypt(b"state").unwrap();
+        let again = opened(&store, hours(1)).await;
         assert_eq!(again.decrypt(&ticket).unwrap(), b"state");
-        assert_eq!(again.encrypt(b"state").unwrap()[..NAME], ticket[..NAME]);
-        let late = Tickets::open(file(folder.path()), hours(30)).unwrap();
+        assert_eq!(again.encrypt(b"state").unwrap()[..16], ticket[..16], "one key for both");
+        assert_eq!(again.next_change(hours(2)), Duration::from_secs(10 * 3_600));
+        let late = opened(&store, hours(30)).await;
         assert_eq!(late.decrypt(&ticket), None);
-        let foreign = Tickets::open(file(other.path()), START).unwrap();
+        assert_eq!(late.inner.ring.load().len(), 1, "destroyed on disk too");
+        let foreign = opened(&CruelStore::open(), START).await;
         assert_eq!(foreign.decrypt(&ticket), None);
     }
 
-    #[test]
-    fn a_clock_that_was_set_back_destroys_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let tickets = Tickets::open(file(folder.path()), hours(100)).unwrap();
-        let ticket = tickets.encrypt(b"state").unwrap();
-        tickets.rotate(START);
-        assert_eq!(tickets.decrypt(&ticket).unwrap(), b"state");
+    #[tokio::test]
+    async fn without_a_store_sessions_are_resumed_from_memory_and_kept_once_it_answers() {
+        let store = CruelStore::open();
+        let before = opened(&store, START).await.encrypt(b"before").unwrap();
+        store.fails.store(true, Ordering::SeqCst);
+        let tickets = opened(&store, hours(1)).await;
+        let own = tickets.encrypt(b"own").unwrap();
+        assert_eq!(tickets.decrypt(&own).unwrap(), b"own");
+        assert_eq!(tickets.decrypt(&before), None);
+        assert_eq!(tickets.next_change(hours(1)), RETRY);
+        // The time of keys goes on without the store.
+        tickets.keep(hours(14)).await;
+        let second = tickets.encrypt(b"second").unwrap();
+        assert_ne!(second[..16], own[..16]);
+        store.fails.store(false, Ordering::SeqCst);
+        tickets.keep(hours(14)).await;
+        for (ticket, plain) in [(&before, "before"), (&own, "own"), (&second, "second")] {
+            assert_eq!(tickets.decrypt(ticket).unwrap(), plain.as_bytes());
+        }
+        let again = opened(&store, hours(15)).await;
+        assert_eq!(again.decrypt(&own).unwrap(), b"own", "kept over a restart");
+        assert_eq!(again.decrypt(&second).unwrap(), b"second");
     }
 
-    #[test]
-    fn what_was_kept_badly_is_replaced() {
-        let folder = tempfile::tempdir().unwrap();
+    #[tokio::test]
+    async fn the_file_of_an_earlier_version_is_taken_over_once() {
+        let store = CruelStore::open();
+        let ring = Ring::default().turned(START).unwrap();
+        store.earlier().write(&ring.encode()).unwrap();
+        let ticket = ring.seal(b"state").unwrap();
+        store.fails.store(true, Ordering::SeqCst);
+        assert_eq!(opened(&store, START).await.decrypt(&ticket).unwrap(), b"state");
+        assert!(store.earlier().read().unwrap().is_some(), "until the store has them");
+        store.fails.store(false, Ordering::SeqCst);
+        assert_eq!(opened(&store, START).await.decrypt(&ticket).unwrap(), b"state");
+        assert!(store.earlier().read().unwrap().is_none());
+        assert_eq!(opened(&store, START).await.decrypt(&ticket).unwrap(), b"state");
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_badly_is_replaced() {
         for content in ["{\"keys\":[1]}", "", "{\"keys\":[]}"] {
-            file(folder.path()).write(content.as_bytes()).unwrap();
-            let ticket = Tickets::open(file(folder.path()), START).unwrap().encrypt(b"s").unwrap();
-            let again = Tickets::open(file(folder.path()), START).unwrap();
-            assert_eq!(again.decrypt(&ticket).unwrap(), b"s");
+            let store = CruelStore::open();
+            let content =
+                Content { bytes: content.as_bytes().to_vec().into(), state: 0, due: None };
+            let change = Change {
+                kind: Kind::TicketKeys,
+                name: NAME.to_owned(),
+                expected: Expected::Absent,
+                content: Some(content),
+                event: None,
+            };
+            store.put(vec![change]).await.unwrap().remove(0).unwrap();
+            let ticket = opened(&store, START).await.encrypt(b"s").unwrap();
+            assert_eq!(opened(&store, START).await.decrypt(&ticket).unwrap(), b"s");
         }
-    }
-
-    #[test]
-    fn a_changed_ticket_opens_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let tickets = Tickets::open(file(folder.path()), START).unwrap();
-        let ticket = tickets.encrypt(b"state").unwrap();
-        for at in 0..8 * ticket.len() {
-            let mut changed = ticket.clone();
-            changed[at / 8] ^= 1 << (at % 8);
-            assert_eq!(tickets.decrypt(&changed), None, "bit {at}");
-        }
-        assert_eq!(tickets.decrypt(&ticket[..NAME + 3]), None);
-        assert_eq!(tickets.decrypt(&[]), None);
     }
 }

@@ -97,7 +97,7 @@ impl House {
                 assert!(token != PANIC, "as it shall");
                 (host.as_str() == HOST && token == CHALLENGE).then(|| format!("{token}.thumbprint"))
             }),
-            visits: Arc::new(|_| ()),
+            visits: Arc::new(|_| None),
         };
         let (mut sockets, bound) = Sockets::bind(&config, 1).unwrap();
         let door = Door::new(config, holdings, ANSWER_WITHIN, &metrics);

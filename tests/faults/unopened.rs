@@ -73,6 +73,7 @@ fn a_node_that_starts_on_a_read_only_disk_opens_the_journal_that_is_there() {
     drop(node);
 }
 
+/// As many connections as clicks come while one waits.
 fn pattern() -> Pattern {
-    Pattern { rate: Some(200.0), ..Pattern::default() }
+    Pattern { rate: Some(200.0), connections: 500, streams: 2, ..Pattern::default() }
 }

@@ -49,7 +49,7 @@ pub use judge::{Hearing, Judge};
 pub use line::{Line, Reply};
 pub use mailing::Mailing;
 pub use process::{NAME, Node, Program, Setup, get, is_long, peak_memory, poll};
-pub use product::{Mint, each_recorded, serve_on};
+pub use product::{Mint, each_recorded, serve_in, serve_on};
 pub use random::Random;
 pub use raw::Raw;
 pub use rows::{check_answer, row};

@@ -396,9 +396,10 @@ impl Drop for Node {
 fn configuration(setup: &Setup, authority: &Authority, folder: &Path) -> String {
     let Setup { hosts, node, edge, admin, journal, more, .. } = setup;
     let data = folder.join("data");
+    let http = if edge.contains("http = ") { "" } else { "http = [\"127.0.0.1:0\"]" };
     let mut text = format!(
         "[node]\ndata = {data:?}\nname = \"{NAME}\"\n{node}\n\n\
-         [edge]\nhttps = [\"127.0.0.1:0\"]\nhttp = [\"127.0.0.1:0\"]\n{edge}\n\n\
+         [edge]\nhttps = [\"127.0.0.1:0\"]\n{http}\n{edge}\n\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n{admin}\n\n\
          [journal]\n{journal}\n\n{more}\n"
     );

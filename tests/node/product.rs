@@ -128,8 +128,12 @@ pub fn each_recorded(folder: &Path, each: &mut dyn FnMut(&str)) -> Result<(), St
 
 /// Runs a node in this process, on a disk of the test's own, until it is asked to end.
 pub fn serve_on(disk: Arc<dyn Disk>, configuration: &Path) {
+    serve_in(World { disk, clock: Arc::new(SystemClock) }, configuration);
+}
+
+/// The same, in a world of the test's own.
+pub fn serve_in(world: World, configuration: &Path) {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    let settings = Settings::load(&*disk, configuration).unwrap().unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    serve(&settings, World { disk, clock }, Extras::default(), |_| ()).unwrap();
+    let settings = Settings::load(&*world.disk, configuration).unwrap().unwrap();
+    serve(&settings, world, Extras::default(), |_| ()).unwrap();
 }

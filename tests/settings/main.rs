@@ -33,6 +33,9 @@ fn one(key: &str, value: &str, companions: &str) -> String {
         let lines: Vec<_> = keys.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         return format!("[[tls.certificate]]\n{}\n", lines.join("\n"));
     }
+    if section == "acme.issuer" {
+        return format!("[[acme.issuer]]\n{name} = {value}\n{companions}");
+    }
     format!("[{section}]\n{name} = {value}\n{companions}")
 }
 

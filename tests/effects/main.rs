@@ -6,6 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads files and clocks and starts threads")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod elsewhere;
+#[path = "../node/mod.rs"]
 mod node;
 
 use std::collections::BTreeSet;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use elsewhere::ELSEWHERE;
 use node::{
     Answer, Authority, Click, Client, HangingDisk, Node, Program, Protocol, Ran, Random, Setup,
     Visit, folder, serve_on,
@@ -25,102 +28,6 @@ use serde_json::Value;
 use waypost::clock::{Clock, SystemClock};
 use waypost::config::Settings;
 
-/// Keys that are held by another test, and by which.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("node.name", "kill.rs"),
-    ("node.data", "kill.rs"),
-    ("edge.https", "kill.rs"),
-    ("edge.http", "admin.rs"),
-    ("edge.operator", "door/answers.rs"),
-    ("edge.handshake", "door/deadlines.rs"),
-    ("edge.header", "door/deadlines.rs"),
-    ("edge.idle", "door/deadlines.rs"),
-    ("edge.park", "door/lasting.rs"),
-    ("edge.write", "door/deadlines.rs"),
-    ("edge.connections", "door/deadlines.rs"),
-    ("edge.per_address", "door/deadlines.rs"),
-    ("edge.hsts", "door/answers.rs"),
-    ("edge.proxy", "door/proxied.rs"),
-    ("tls.certificate.hosts", "kill.rs"),
-    ("tls.certificate.chain", "kill.rs"),
-    ("tls.certificate.key", "kill.rs"),
-    ("tls.cache", "bounds.rs"),
-    ("journal.queue", "bounds.rs"),
-    ("journal.gather", "bounds.rs"),
-    ("journal.retention_age", "bounds.rs"),
-    ("kafka.audits_topic", "delivery/route.rs"),
-    ("kafka.batch", "delivery/keys.rs"),
-    ("kafka.brokers", "delivery/kept.rs"),
-    ("kafka.ca", "delivery/refusals.rs"),
-    ("kafka.certificate", "delivery/refusals.rs"),
-    ("kafka.compression", "delivery/keys.rs"),
-    ("kafka.domains_topic", "delivery/route.rs"),
-    ("kafka.events_topic", "delivery/route.rs"),
-    ("kafka.key", "delivery/refusals.rs"),
-    ("kafka.linger", "delivery/outages.rs"),
-    ("kafka.partitions", "delivery/route.rs"),
-    ("kafka.password_file", "delivery/refusals.rs"),
-    ("kafka.password_variable", "delivery/keys.rs"),
-    ("kafka.replicas", "delivery/route.rs"),
-    ("kafka.sasl", "delivery/refusals.rs"),
-    ("kafka.security", "delivery/refusals.rs"),
-    ("kafka.start", "delivery/kept.rs"),
-    ("kafka.username", "delivery/refusals.rs"),
-    ("kafka.window", "delivery/keys.rs"),
-    ("links.base", "commands.rs"),
-    ("domains.admission", "gate.rs"),
-    ("domains.target", "names.rs"),
-    ("domains.files", "names.rs"),
-    ("domains.authorities", "names.rs"),
-    ("domains.poll_rate", "heeded.rs"),
-    ("domains.poll_first", "heeded.rs"),
-    ("domains.poll_longest", "heeded.rs"),
-    ("domains.poll_abandoned", "heeded.rs"),
-    ("domains.abandoned_after", "heeded.rs"),
-    ("domains.poll_pointed", "heeded.rs"),
-    ("domains.detach_answers", "heeded.rs"),
-    ("domains.detach_after", "heeded.rs"),
-    ("domains.quarantine", "heeded.rs"),
-    ("domains.names_per_domain", "gate.rs"),
-    ("domains.names_in_all", "heeded.rs"),
-    ("domains.labels", "heeded.rs"),
-    ("domains.refusals", "heeded.rs"),
-    ("domains.refusal_first", "heeded.rs"),
-    ("domains.refusal_longest", "heeded.rs"),
-    ("domains.questions_per_domain", "heeded.rs"),
-    ("domains.questions_in_all", "heeded.rs"),
-    ("audit.expect.spf_include", "audit/domain.rs"),
-    ("audit.expect.spf", "audit/domain.rs"),
-    ("audit.expect.selector", "audit/domain.rs"),
-    ("audit.expect.dkim", "audit/domain.rs"),
-    ("audit.expect.dmarc", "audit/domain.rs"),
-    ("audit.expect.bimi_selector", "audit/domain.rs"),
-    ("audit.expect.bimi", "audit/domain.rs"),
-    ("audit.expect.tracking", "audit/domain.rs"),
-    ("audit.expect.mail_from", "audit/domain.rs"),
-    ("audit.expect.dkim_d", "audit/domain.rs"),
-    ("audit.expect.acme_account", "audit/domain.rs"),
-    ("dns.servers", "names.rs"),
-    ("dns.timeout", "heeded.rs"),
-    ("dns.tries", "heeded.rs"),
-    ("dns.cache", "heeded.rs"),
-    ("dns.longest", "heeded.rs"),
-    ("dns.longest_absence", "heeded.rs"),
-    ("dns.in_flight", "heeded.rs"),
-    ("dns.server_rate", "lookup.rs"),
-    ("dns.zone_port", "names.rs"),
-    ("store.cache", "heeded.rs"),
-    ("store.timeout", "heeded.rs"),
-    ("store.wait", "store.rs"),
-    ("admin.listen", "kill.rs"),
-    ("admin.token_file", "admin.rs"),
-    ("admin.chain", "admin.rs"),
-    ("admin.key", "admin.rs"),
-    ("admin.hosts", "admin.rs"),
-    ("admin.deadline", "admin.rs"),
-    ("trace.level", "cookies.rs"),
-    ("shutdown.delay", "admin.rs"),
-];
 /// Keys that are held here.
 const HERE: &[&str] = &[
     "node.reactors",

@@ -1,0 +1,368 @@
+//! The work on one name: looked at, ordered from one authority after the other, verified and
+//! brought to where it is served from.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::allowance::{Allowance, Purpose};
+use super::challenges::Challenges;
+use super::docket::{Docket, Entry};
+use super::failure::{Failure, FailureKind, Scope};
+use super::flights::{Landing, Outcome};
+use super::issuer::{Issuer, node};
+use super::measures::{ISSUED, Measures};
+use super::mood::Mood;
+use super::order::{Driver, Issued};
+use super::overdue::Overdue;
+use super::preflight::{Permission, Preflight};
+use super::progress::State;
+use super::renewal::{Term, back_off, spread};
+use super::transport::Heard;
+use super::underway::Underway;
+use super::verify::verify;
+use crate::clock::{Clock, Timestamp};
+use crate::domains::{Attempt, Certified, Permit, Refusal, Register, Who, registrable};
+use crate::hostname::Hostname;
+use crate::tls::{Certificates, Record};
+
+/// Why a name is worked on, and for whom.
+struct Errand<'a> {
+    permission: &'a Permission,
+    /// The certificate that is held.
+    held: Option<&'a Record>,
+    landing: &'a Landing,
+}
+
+/// What works on names.
+pub(super) struct Work {
+    pub(super) register: Register,
+    pub(super) issuers: Vec<Issuer>,
+    pub(super) docket: Docket,
+    pub(super) preflight: Preflight,
+    pub(super) challenges: Challenges,
+    pub(super) certificates: Certificates,
+    pub(super) overdue: Overdue,
+    pub(super) underway: Underway,
+    pub(super) measures: Measures,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Work {
+    /// Loads or makes the account at the first authority, which answers for other nodes' tokens.
+    pub(super) async fn prepare(&self) {
+        let Some(primary) = self.issuers.first() else { return };
+        match primary.account().await {
+            Ok(account) => self.challenges.set_primary(account.key_thumbprint()),
+            Err(failure) => tracing::warn!(%failure, "there is no account at the authority yet"),
+        }
+    }
+
+    /// Counts the orders that are kept.
+    pub(super) async fn count(&self) {
+        let Ok(counts) = self.docket.counts().await else { return };
+        for (state, count) in counts {
+            self.measures.queued(state.name(), count);
+        }
+    }
+
+    /// Forgets the order of a name that is not let in any more; one that is worth another look
+    /// stays.
+    pub(super) async fn refused(&self, name: &Hostname, why: Refusal) {
+        if matches!(why, Refusal::Busy | Refusal::Failed | Refusal::Budget | Refusal::Cap) {
+            let wait = back_off(1, spread(name.as_str()));
+            return self.put_off(name, self.clock.wall().plus(wait)).await;
+        }
+        self.forget(name).await;
+        self.left_us(name).await;
+    }
+
+    /// Obtains a certificate for a name that was let in, and has it served.
+    pub(super) async fn obtain(&self, permit: &Permit, landing: &Landing) -> Outcome {
+        let name = permit.name();
+        let _ordered = self.challenges.ordering(name);
+        let mut entry = self.docket.open(name).await.map_err(node)?;
+        let (now, not_before) =
+            (self.clock.wall(), Timestamp::from_micros(entry.progress.not_before));
+        if now < not_before && (entry.progress.is_told || !entry.is_hasty) {
+            let told = format!("the last order failed; the next is made at {not_before}");
+            let failure = Failure::new(FailureKind::Limited, told);
+            self.put_off(name, not_before).await;
+            return Err(Failure { retry_after: Some(now.until(not_before)), ..failure });
+        }
+        let held = self.held(name).await.map_err(node)?;
+        entry.is_renewal = held.is_some();
+        if let Some(record) = held.as_ref().filter(|record| now < record.schedule.renew_at) {
+            return self.succeeded(&mut entry, told(record), None).await;
+        }
+        let permission = match self.preflight.look(name).await {
+            Ok(permission) => permission,
+            Err(failure) if failure.kind == FailureKind::NotPointed => {
+                // Whoever looks at it next brings it here again.
+                self.forget(name).await;
+                self.left_us(name).await;
+                return Err(failure);
+            }
+            Err(failure) if failure.kind == FailureKind::Unseen => {
+                let again = now.plus(back_off(1, spread(name.as_str())));
+                match held {
+                    Some(_) => self.put_off(name, again).await,
+                    None => self.forget(name).await,
+                }
+                return Err(failure);
+            }
+            Err(failure) => return self.failed(&mut entry, failure, None).await,
+        };
+        let (issuing, probed) =
+            tokio::join!(self.register.issuing(name), self.preflight.probe(name));
+        if let Err(error) = issuing {
+            tracing::debug!(%name, %error, "that an order begins is not told");
+        }
+        if let Err(failure) = probed {
+            return self.failed(&mut entry, failure, None).await;
+        }
+        let errand = Errand { permission: &permission, held: held.as_ref(), landing };
+        self.ask_in_turn(&mut entry, &errand).await
+    }
+
+    async fn ask_in_turn(&self, entry: &mut Entry, errand: &Errand<'_>) -> Outcome {
+        let mut last = None;
+        for issuer in self.in_turn(entry) {
+            let began = self.clock.wall();
+            let ordered = self.order(issuer, entry, errand).await;
+            let took = began.until(self.clock.wall());
+            let result = ordered.as_ref().map_or_else(|failure| failure.kind.code(), |_| ISSUED);
+            self.measures.ordered(&issuer.config.name, result, took);
+            let mut attempt = Attempt {
+                at: began,
+                took,
+                issuer: issuer.config.name.clone(),
+                outcome: result.to_owned(),
+                who: Who::Nobody,
+                detail: String::new(),
+            };
+            let failure = match ordered {
+                Ok(certified) => return self.succeeded(entry, certified, Some(attempt)).await,
+                Err(failure) => failure,
+            };
+            (attempt.who, attempt.detail) = (failure.reason().who(), failure.detail.clone());
+            tracing::warn!(name = %entry.name, issuer = attempt.issuer, kind = result, %failure, "an order failed");
+            self.spare(issuer, &entry.name, &failure).await;
+            let goes_on = failure.is_worth_another_issuer();
+            last = Some((failure, attempt));
+            if !goes_on {
+                break;
+            }
+        }
+        match last {
+            Some((failure, attempt)) => self.failed(entry, failure, Some(attempt)).await,
+            None => {
+                let none = Failure::new(FailureKind::Account, "no authority is configured");
+                self.failed(entry, none, None).await
+            }
+        }
+    }
+
+    /// The authorities, that of an order in progress first.
+    fn in_turn(&self, entry: &Entry) -> Vec<&Issuer> {
+        let placed = entry.progress.placed.as_ref().map(|placed| placed.issuer.as_str());
+        let mut issuers: Vec<&Issuer> = self.issuers.iter().collect();
+        issuers.sort_by_key(|issuer| Some(issuer.config.name.as_str()) != placed);
+        issuers
+    }
+
+    /// One order at one authority, to where its certificate is served.
+    async fn order(
+        &self,
+        issuer: &Issuer,
+        entry: &mut Entry,
+        errand: &Errand<'_>,
+    ) -> Result<Certified, Failure> {
+        let account = issuer.account().await?;
+        errand.permission.permits(&issuer.config, account.id())?;
+        if issuer.config.name == self.issuers[0].config.name {
+            self.challenges.set_primary(account.key_thumbprint());
+        }
+        let renewed = errand.held.filter(|record| record.issuer == issuer.config.name);
+        let purpose = match (renewed, errand.held) {
+            (Some(_), _) => Purpose::Renewal,
+            (None, Some(_)) => Purpose::Replacement,
+            (None, None) => Purpose::First,
+        };
+        let name = entry.name.clone();
+        let store = &*self.docket.store;
+        let share =
+            self.underway.enter(&format!("{}/{}", issuer.config.name, registrable(&name).0));
+        let allowance = Allowance { store, issuer: &issuer.config, name: &name, purpose, share };
+        // An order that goes on was counted when it was placed.
+        if entry.progress.placed.is_none() {
+            allowance.order(self.clock.wall()).await?;
+        }
+        let heard = Arc::<Heard>::default();
+        let driver = Driver {
+            issuer,
+            account,
+            challenges: &self.challenges,
+            docket: &self.docket,
+            clock: &*self.clock,
+            heard: Arc::clone(&heard),
+            lease: self.lease(),
+            replaces: renewed.and_then(|record| record.ari.clone()),
+        };
+        self.measures.in_progress.inc();
+        let driven = heard.during(driver.drive(entry));
+        let driven = tokio::time::timeout(issuer.config.patience, driven).await;
+        self.measures.in_progress.dec();
+        if let Some(nonce) = heard.take_nonce() {
+            issuer.nonces.give(nonce, self.clock.now());
+        }
+        let patience = issuer.config.patience;
+        let late = || Failure::new(FailureKind::TimedOut, format!("not done in {patience:?}"));
+        let driven = driven.unwrap_or_else(|_| Err(late()));
+        let issued = match driven {
+            Ok(issued) => issued,
+            Err(failure) => {
+                self.settle(&allowance, Err(failure.kind)).await;
+                return Err(failure);
+            }
+        };
+        tracing::debug!(name = %entry.name, requests = heard.requests(), "an order is done");
+        self.measures.spent(&issuer.config.name, heard.requests());
+        let settled = self.settle(&allowance, Ok(()));
+        let (certified, ()) = tokio::join!(self.deliver(issuer, entry, issued, errand), settled);
+        issuer.praise().await;
+        certified
+    }
+
+    /// Counts what an order came to.
+    async fn settle(&self, allowance: &Allowance<'_>, driven: Result<(), FailureKind>) {
+        let now = self.clock.wall();
+        let counted = match driven {
+            Ok(()) => allowance.issued(now).await,
+            Err(FailureKind::Challenge | FailureKind::ChallengeDns) => allowance.failed(now).await,
+            Err(_) => Ok(()),
+        };
+        if let Err(failure) = counted {
+            tracing::debug!(%failure, "an order is not counted");
+        }
+    }
+
+    /// Verifies what came, and has it served.
+    async fn deliver(
+        &self,
+        issuer: &Issuer,
+        entry: &mut Entry,
+        issued: Issued,
+        errand: &Errand<'_>,
+    ) -> Result<Certified, Failure> {
+        let Issued { chain, key } = issued;
+        let verified = verify(&chain, &key.0, &entry.name, &issuer.config.name, self.clock.wall());
+        let certified = verified.map_err(|unfit| {
+            // It would be the same the next time.
+            entry.progress.placed = None;
+            Failure::new(FailureKind::Unusable, unfit)
+        })?;
+        let unfit = |error| Failure::new(FailureKind::Unusable, error);
+        let name = &issuer.config.name;
+        let record = Record::of(chain.as_bytes(), key.0.as_bytes(), name).map_err(unfit)?;
+        let term = Term::of(&record);
+        let now = self.clock.wall();
+        let schedule = term.begin(now);
+        let (record, due) = (record.scheduled(schedule), term.due(&schedule, now));
+        self.certificates.publish(&entry.name, &record, due).await.map_err(node)?;
+        self.overdue.done(&entry.name);
+        // Whoever waits is served from here on; the rest is told in its own time.
+        errand.landing.tell(Ok(()));
+        Ok(certified)
+    }
+
+    /// Tells of a certificate, and forgets the order.
+    async fn succeeded(
+        &self,
+        entry: &mut Entry,
+        certified: Certified,
+        attempt: Option<Attempt>,
+    ) -> Outcome {
+        tracing::info!(name = %entry.name, issuer = certified.issuer, until = %certified.not_after, "certified");
+        let name = entry.name.clone();
+        let told = self.register.certified(&name, certified, attempt);
+        let (told, closed) = tokio::join!(told, self.docket.close(entry));
+        if let Err(error) = told {
+            tracing::warn!(name = %entry.name, %error, "that a certificate is held is not told");
+        }
+        if let Err(error) = closed {
+            tracing::warn!(name = %entry.name, %error, "an order that is done is kept");
+        }
+        Ok(())
+    }
+
+    /// Keeps a failure, and when the next order is made.
+    async fn failed(
+        &self,
+        entry: &mut Entry,
+        failure: Failure,
+        attempt: Option<Attempt>,
+    ) -> Outcome {
+        let now = self.clock.wall();
+        let due = entry.progress.failed(&entry.name, &failure, now);
+        if entry.is_renewal {
+            self.put_off(&entry.name, due).await;
+        }
+        if let Err(error) = self.docket.keep(entry, State::Waiting, due).await {
+            tracing::warn!(name = %entry.name, %error, "a restart would not know of a failure");
+        }
+        let reason = failure.reason();
+        let told = self.register.failing(&entry.name, (reason, &failure.detail), attempt).await;
+        if let Err(error) = told {
+            tracing::warn!(name = %entry.name, %error, "a failure is not told");
+        }
+        Err(failure)
+    }
+
+    /// Leaves an authority alone that wants it, and forgets an account that it does not know.
+    async fn spare(&self, issuer: &Issuer, name: &Hostname, failure: &Failure) {
+        let is_paused = issuer.mood().await == Mood::Closed;
+        match failure.scope(name, registrable(name).0) {
+            // It was not asked.
+            _ if is_paused => {}
+            Some(Scope::Issuer) => issuer.pause(failure.retry_after).await,
+            Some(Scope::Name) => {}
+            None if failure.kind == FailureKind::Account => {
+                issuer.forget_account().await;
+                issuer.pause(None).await;
+            }
+            None => {}
+        }
+    }
+
+    pub(super) async fn forget(&self, name: &Hostname) {
+        let forgotten = async {
+            let mut entry = self.docket.open(name).await?;
+            self.docket.close(&mut entry).await
+        };
+        if let Err(error) = forgotten.await {
+            tracing::debug!(%name, %error, "an order of a name that left is kept");
+        }
+    }
+
+    /// How long whoever works on an order may take until somebody else takes it up.
+    pub(super) fn lease(&self) -> Duration {
+        let patience = self.issuers.iter().map(|issuer| issuer.config.patience);
+        patience.sum::<Duration>() + MARGIN
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").field("issuers", &self.issuers).finish_non_exhaustive()
+    }
+}
+
+/// What is told of a certificate.
+fn told(record: &Record) -> Certified {
+    let (serial, issuer) = (record.serial.clone(), record.issuer.clone());
+    Certified { serial, not_after: record.not_after, issuer }
+}
+
+/// For looking, verifying and publishing.
+const MARGIN: Duration = Duration::from_secs(30);
