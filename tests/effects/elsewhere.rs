@@ -1,7 +1,7 @@
 //! Which test holds each key whose effect is not held here.
 
 /// Keys that are held by another test, and by which.
-pub const ELSEWHERE: &[(&str, &str)] = &[
+pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("node.name", "kill.rs"),
     ("node.data", "kill.rs"),
     ("edge.https", "kill.rs"),
