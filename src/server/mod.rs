@@ -2,6 +2,7 @@
 //!
 //! `serve` and `dev` are one node with different settings; what `dev` adds is in [`Extras`].
 
+mod audits;
 mod build;
 mod certification;
 mod claim;

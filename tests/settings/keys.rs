@@ -115,6 +115,11 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("domains.refusal_longest", "\"2h\"", "", "refusal_longest: 7200s"),
     ("domains.questions_per_domain", "7", "", "questions_per_domain: 7"),
     ("domains.questions_in_all", "70", "", "questions_in_all: 70"),
+    ("audit.active_every", "\"25h\"", "", "active_every: 90000s"),
+    ("audit.other_every", "\"8d\"", "", "other_every: 691200s"),
+    ("audit.second_look", "\"16m\"", "", "second_look: 960s"),
+    ("audit.rate", "19", "", " rate: 19,"),
+    ("audit.at_once", "33", "", "at_once: 33"),
     (
         "audit.expect.spf_include",
         "\"spf.p.example\"",
