@@ -23,6 +23,7 @@ mod kept;
 mod mailbox;
 mod mark;
 mod name;
+pub mod page;
 mod piece;
 mod published;
 mod rules;

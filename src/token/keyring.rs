@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::folder::{self, Fault, Folder};
 use super::key::{Key, KeyError, KeyId};
+use super::pass::{self, Pass, PassError};
 use super::payload::Claims;
 use super::seal::{self, SALT, SealError};
 use crate::clock::Timestamp;
@@ -152,6 +153,38 @@ impl Keyring {
         }
         let claims = seal::open(key, &head, host, buffer).ok_or(OpenError::Forged)?;
         claims.map_err(|_| OpenError::Malformed)
+    }
+
+    /// Makes a pass to a page on the platform's `host`.
+    pub fn seal_pass(
+        &self,
+        pass: &Pass,
+        host: &Hostname,
+        now: Timestamp,
+    ) -> Result<String, SealError> {
+        let mut salt = [0; SALT];
+        aws_lc_rs::rand::fill(&mut salt).map_err(|_| SealError::Cipher)?;
+        let id = self.sealing_key(now).ok_or(SealError::NoKey)?;
+        let found = self.found.load();
+        let key = found.keys.get(&id).ok_or(SealError::NoKey)?;
+        pass::seal(key, pass, host, salt).ok_or(SealError::Cipher)
+    }
+
+    /// Opens a pass that was made for the platform's `host`.
+    pub fn open_pass(
+        &self,
+        text: &str,
+        host: &Hostname,
+        now: Timestamp,
+    ) -> Result<Pass, PassError> {
+        let mut buffer = Vec::new();
+        let head = pass::head(text, &mut buffer).ok_or(PassError::Malformed)?;
+        let found = self.found.load();
+        let key = found.keys.get(&head.key).ok_or(PassError::UnknownKey(head.key))?;
+        if key.is_refused(now) {
+            return Err(PassError::RefusedKey(head.key));
+        }
+        pass::open(key, &head, host, now, &mut buffer)
     }
 
     /// Keeps a key under an id that no file has.

@@ -6,6 +6,9 @@
 //!
 //! A [`Mint`] makes links of [`Row`]s, one by one or as [`Lines`] of a stream; a row is told in
 //! `docs/minting.md`.
+//!
+//! A [`Pass`] opens the page of one customer's name, on the platform's own host; a [`PageMint`]
+//! makes links of them.
 
 mod config;
 mod destination;
@@ -16,6 +19,8 @@ mod key;
 mod keyring;
 mod lines;
 mod mint;
+mod pages;
+mod pass;
 mod payload;
 mod row;
 mod seal;
@@ -30,6 +35,8 @@ pub use key::{Key, KeyError, KeyId};
 pub use keyring::{Keyring, KeyringError, Later, OpenError};
 pub use lines::{Block, Lines};
 pub use mint::Mint;
+pub use pages::{PageLink, PageMint};
+pub use pass::{Pass, PassError};
 pub use payload::{Action, Claims, PayloadError};
 pub use row::{LinkKind, MAX_ROW, Row, RowError};
 pub use seal::SealError;

@@ -49,6 +49,16 @@ pub(super) struct Head {
     pub(super) salt: [u8; SALT],
 }
 
+impl Head {
+    /// Reads the parts behind the version; `None` when they are not whole.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (_, rest) = bytes.split_first()?;
+        let (id, rest) = rest.split_first_chunk()?;
+        let (salt, _) = rest.split_first_chunk()?;
+        Some(Self { key: KeyId(*id), salt: *salt })
+    }
+}
+
 /// Seals `claims` for `host` with a given salt.
 pub(super) fn seal(
     key: &Key,
@@ -69,7 +79,7 @@ pub(super) fn seal(
     };
     payload::encode(claims, &mut bytes)?;
     let (head, plain) = bytes.split_at_mut(HEAD);
-    let cipher = cipher(key, &salt).ok_or(SealError::Cipher)?;
+    let cipher = cipher(key.hmac(), &salt).ok_or(SealError::Cipher)?;
     let associated = Associated::new(head, host);
     let tag = cipher
         .seal_in_place_separate_tag(zero_nonce(), Aad::from(associated.bytes()), plain)
@@ -88,10 +98,7 @@ pub(super) fn head(token: &str, buffer: &mut Vec<u8>) -> Option<Head> {
     if buffer.len() < HEAD + 1 + TAG || *buffer.first()? != VERSION {
         return None;
     }
-    let (mut id, mut salt) = ([0; 4], [0; SALT]);
-    id.copy_from_slice(&buffer[1..5]);
-    salt.copy_from_slice(&buffer[5..HEAD]);
-    Some(Head { key: KeyId(id), salt })
+    Head::read(buffer)
 }
 
 /// Opens what [`head`] decoded, in place; `None` when it was not sealed with `key` for `host`.
@@ -103,28 +110,30 @@ pub(super) fn open<'a>(
 ) -> Option<Result<Claims<'a>, PayloadError>> {
     let (front, sealed) = buffer.split_at_mut(HEAD);
     let associated = Associated::new(front, host);
-    let cipher = cipher(key, &head.salt)?;
+    let cipher = cipher(key.hmac(), &head.salt)?;
     let plain = cipher.open_in_place(zero_nonce(), Aad::from(associated.bytes()), sealed).ok()?;
     Some(payload::decode(plain))
 }
 
-fn cipher(key: &Key, salt: &[u8; SALT]) -> Option<LessSafeKey> {
-    let derived = hmac::sign(key.hmac(), salt);
+/// The cipher of one salt.
+pub(super) fn cipher(key: &hmac::Key, salt: &[u8; SALT]) -> Option<LessSafeKey> {
+    let derived = hmac::sign(key, salt);
     UnboundKey::new(&AES_256_GCM, derived.as_ref()).ok().map(LessSafeKey::new)
 }
 
-fn zero_nonce() -> Nonce {
+/// The nonce of a key that seals once.
+pub(super) fn zero_nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; 12])
 }
 
 /// Version, key id and host, side by side, without an allocation.
-struct Associated {
+pub(super) struct Associated {
     bytes: [u8; 5 + 253],
     length: usize,
 }
 
 impl Associated {
-    fn new(head: &[u8], host: &Hostname) -> Self {
+    pub(super) fn new(head: &[u8], host: &Hostname) -> Self {
         let host = host.as_str().as_bytes();
         let length = 5 + host.len();
         let mut bytes = [0; 5 + 253];
@@ -133,7 +142,7 @@ impl Associated {
         Self { bytes, length }
     }
 
-    fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
 }
@@ -141,7 +150,9 @@ impl Associated {
 const VERSION: u8 = 1;
 /// Bytes of salt.
 pub(super) const SALT: usize = 16;
-const HEAD: usize = 1 + 4 + SALT;
-const TAG: usize = 16;
+/// Bytes before the sealed ones.
+pub(super) const HEAD: usize = 1 + 4 + SALT;
+/// Bytes of the tag behind them.
+pub(super) const TAG: usize = 16;
 /// The longest text that is looked at; no token that can be minted is longer.
 const MAX_TOKEN: usize = 12_000;

@@ -1,6 +1,7 @@
 //! One audit of one domain that is due.
 
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::audit::Kept;
 use crate::audit::domain::{Auditor, Subject};
@@ -14,6 +15,17 @@ pub(super) struct Audited {
     /// The record, as it was claimed.
     pub(super) stored: Stored,
     pub(super) outcome: Outcome,
+    /// Dropped when it has been written down, or cannot be: whoever waits for that hears of it.
+    pub(super) waited_for: Option<oneshot::Sender<()>>,
+}
+
+/// Whether what is remembered of a domain's names will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// Unless an answer is to be confirmed.
+    Usual,
+    /// It will not: somebody has just changed something.
+    Passed,
 }
 
 /// What came of it.
@@ -32,18 +44,22 @@ pub(super) async fn audit(
     stored: Stored,
     register: &Register,
     auditor: &Auditor,
+    memory: Memory,
 ) -> Result<Audited, StoreError> {
     let domain = match Hostname::parse(&stored.name) {
         Ok(name) => register.domain(&name).await?,
         Err(_) => None,
     };
-    let Some(domain) = domain else { return Ok(Audited { stored, outcome: Outcome::Gone }) };
+    let Some(domain) = domain else {
+        return Ok(Audited { stored, outcome: Outcome::Gone, waited_for: None });
+    };
     let outcome = match subject(&domain, auditor) {
         None => Outcome::Nameless,
         Some(subject) => {
             let former = Kept::decode(&stored.content.bytes);
-            let (report, _) = match former.is_some_and(|former| former.hasty > 0) {
-                // What is to confirm an answer is not the same answer.
+            // What is to confirm an answer is not the same answer.
+            let is_confirming = former.is_some_and(|former| former.hasty > 0);
+            let (report, _) = match is_confirming || memory == Memory::Passed {
                 true => auditor.anew(&subject).audit(&subject).await,
                 false => auditor.audit(&subject).await,
             };
@@ -51,7 +67,7 @@ pub(super) async fn audit(
             Outcome::Report { report: report.json(), is_active }
         }
     };
-    Ok(Audited { stored, outcome })
+    Ok(Audited { stored, outcome, waited_for: None })
 }
 
 /// What is audited of a tracking name: the domain whose mail it is.

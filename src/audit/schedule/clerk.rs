@@ -103,14 +103,14 @@ impl Clerk {
     /// Keeps a result whose record has changed since it was claimed: with the domain, or because
     /// somebody was faster.
     async fn keep_again(&mut self, audited: Audited) {
-        let Audited { stored, outcome } = audited;
+        let Audited { stored, outcome, waited_for } = audited;
         let stored = match self.store.get(Kind::Audit, &stored.name).await {
             Ok(Some(stored)) => stored,
             // The domain was removed meanwhile.
             Ok(None) => return,
             Err(error) => return self.lost(&error, 1),
         };
-        let entry = self.entry(&Audited { stored, outcome });
+        let entry = self.entry(&Audited { stored, outcome, waited_for });
         match self.store.put(vec![entry.change.clone()]).await {
             Ok(made) if made.first().is_some_and(Result::is_ok) => self.kept(entry),
             // It is due again when its lease ends.
@@ -121,7 +121,7 @@ impl Clerk {
 
     /// What an outcome makes of its record.
     fn entry(&mut self, audited: &Audited) -> Entry {
-        let Audited { stored, outcome } = audited;
+        let Audited { stored, outcome, .. } = audited;
         let before = Kept::marks_in(&stored.content.bytes);
         let now = self.clock.wall();
         let spread = spread(&stored.name, now);

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 
-use super::auditing::{Audited, audit};
+use super::auditing::{Audited, Memory, audit};
 use super::clerk::Clerk;
+use super::demand::Demand;
 use super::measures::Measures;
 use super::rate::Rate;
 use super::tally::Tally;
@@ -33,7 +34,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Audits what is due, until the drain begins; nothing at a rate of 0.
+    /// Audits what is due, until the drain begins, and what is demanded; nothing at a rate of 0.
     pub fn start(
         config: &Config,
         auditor: Auditor,
@@ -41,9 +42,9 @@ impl Schedule {
         (node, clock): (&str, Arc<dyn Clock>),
         metrics: &Metrics,
         drain: &Drain,
-    ) {
+    ) -> Option<Demand> {
         if config.rate == 0 {
-            return;
+            return None;
         }
         let measures = Measures::new(metrics);
         let clerk = Clerk {
@@ -63,6 +64,12 @@ impl Schedule {
         let (to_clerk, audited) = mpsc::channel(UNWRITTEN);
         let (gone, removed) = mpsc::channel(REMOVED);
         own.register.tell_removed_audits(gone);
+        let demand = Demand {
+            auditor: own.auditor.clone(),
+            register: own.register.clone(),
+            store: Arc::clone(&own.store),
+            to_clerk: to_clerk.clone(),
+        };
         let (ending, tasks) = (drain.clone(), drain.clone());
         drain.spawn(async move {
             tokio::select! {
@@ -71,6 +78,7 @@ impl Schedule {
                 () = clerk.run(audited, removed) => {}
             }
         });
+        Some(demand)
     }
 
     async fn run(&self, to_clerk: mpsc::Sender<Audited>, drain: &Drain) {
@@ -119,7 +127,7 @@ impl Schedule {
             let _counted = Counted::begin(&own.measures);
             let begun = own.clock.now();
             let audited = tokio::select! {
-                audited = audit(stored, &own.register, &own.auditor) => audited,
+                audited = audit(stored, &own.register, &own.auditor, Memory::Usual) => audited,
                 () = ending.ending() => return,
             };
             let took = own.clock.now().saturating_duration_since(begun);

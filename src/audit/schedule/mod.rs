@@ -17,11 +17,15 @@
 //! and the same, twice in a row; the second look comes soon. What DNS did not answer says nothing:
 //! its section stays as it was, and a doubt about it too. What changed is told as one event.
 //!
+//! What somebody demands, who is at work on the records, is audited at once, past everything that
+//! is remembered, and goes the same way from there ([`Demand`]).
+//!
 //! [`step`](step::step) decides, the [`Rate`](rate::Rate) spreads, the [`Tally`](tally::Tally)
 //! counts: all three without a clock or a disk.
 
 mod auditing;
 mod clerk;
+mod demand;
 mod driver;
 mod event;
 mod measures;
@@ -31,6 +35,7 @@ mod round;
 mod step;
 mod tally;
 
+pub use demand::Demand;
 pub use driver::Schedule;
 pub use event::TYPE;
 pub use results::Results;

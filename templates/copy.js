@@ -1,15 +1,16 @@
-for (const button of document.querySelectorAll("button")) {
+for (const button of document.querySelectorAll("button[data-copy]")) {
   const text = button.previousElementSibling;
   button.hidden = false;
   button.addEventListener("click", async () => {
+    let done = true;
     try {
       await navigator.clipboard.writeText(text.textContent);
     } catch {
-      // A page from a file may not reach the clipboard in every browser, a selection always can.
+      // A page may not reach the clipboard in every browser; a selection always can.
       getSelection().selectAllChildren(text);
-      document.execCommand("copy");
+      done = document.execCommand("copy");
     }
-    button.textContent = "Copied";
+    button.textContent = done ? "Copied" : "Selected";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
 }
