@@ -120,8 +120,8 @@ fn silence_tells_nothing_and_a_record_that_flaps_tells_nothing() {
         eventually("it is not", || (house.audit(NAME)["doubted"] == json!([])).then_some(()));
     }
     let told = house.events();
-    // A third look may have come between; what was told of it is two changes, there and back.
-    assert!(told.len().is_multiple_of(2), "{told:#?}");
+    // On a machine that stalls a second look may have come between: then there and back are told.
+    assert!(told.len() < 6 && told.len().is_multiple_of(2), "{told:#?}");
     assert_eq!(house.audit(NAME)["status"], first["status"]);
 }
 
@@ -236,6 +236,37 @@ fn each_server_of_a_zone_is_spared_however_many_domains_it_holds() {
     let unasked = zones.filter(|is_unanswered| *is_unanswered).count();
     println!("{asked:?} questions in {:?}, {unasked} of 40 zones left for later", begun.elapsed());
     assert!(unasked > 0);
+}
+
+#[test]
+fn what_many_domains_share_is_asked_for_once() {
+    let house = House::start("rate = 1000\nat_once = 100");
+    house.customers.dns.change(|records| records.ttl = 600);
+    for number in 0..40 {
+        house.publish(&format!("d{number}.example.test"));
+    }
+    drop(house.customers.dns.asked());
+    house.add((0..40).map(|number| format!("trk.d{number}.example.test")));
+    eventually("all are audited", || (house.made() >= 40).then_some(()));
+    let asked = house.customers.dns.asked();
+    let texts =
+        asked.iter().filter(|asked| asked.name == "spf.aksend.test" && asked.kind == Kind::TXT);
+    assert_eq!(texts.count(), 1, "of {} questions", asked.len());
+}
+
+#[test]
+fn a_domain_whose_state_changes_is_audited_soon() {
+    let house = House::start("rate = 100");
+    house.add([NAME.to_owned()].into_iter());
+    let next = || -> Option<Timestamp> { house.audit(NAME)["next"].as_str()?.parse().ok() };
+    let at = || -> Option<Timestamp> { house.audit(NAME)["checked_at"].as_str()?.parse().ok() };
+    let audited = eventually("it is audited", at);
+    let day = Duration::from_secs(86_400);
+    assert!(audited.until(next().unwrap()) > 6 * day);
+    house.publish(DOMAIN);
+    let (_, report) = house.customers.check(NAME);
+    assert_eq!(report["state"], "pointed");
+    assert!(audited.until(next().unwrap()) < day, "{:?}", next());
 }
 
 #[test]
