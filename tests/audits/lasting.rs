@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::customers::eventually;
-use crate::dns::txt;
+use crate::dns::{Fault, txt};
 use crate::house::{DMARC, House};
 use crate::node::is_long;
 use crate::strace::{Strace, threads};
@@ -17,10 +18,14 @@ fn name(number: usize) -> String {
 
 #[test]
 fn a_restart_half_way_goes_on_and_asks_nothing_again_that_is_fresh() {
-    let count = 60;
+    let count = 40;
     let mut house = House::start("rate = 15\nat_once = 4");
+    house.customers.dns.fault("example.test", Fault::Delay(Duration::from_millis(50)));
     house.add((0..count).map(name));
-    eventually("half are audited", || (house.made() >= count as u64 / 2).then_some(()));
+    eventually("half are audited, and some are being", || {
+        let is_half = house.made() >= count as u64 / 2;
+        (is_half && house.customers.metric("waypost_audit_in_progress ") > 2).then_some(())
+    });
     house.customers.node.kill();
     let fresh: Vec<_> = house.stored().into_iter().filter(|(_, is_audited)| *is_audited).collect();
     assert!((count / 2..count).contains(&fresh.len()), "{}", fresh.len());
