@@ -1,6 +1,7 @@
 //! `/v1/domains`: the customers' hostnames.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,6 +16,7 @@ use super::door::Parts;
 use super::routes::{failure, object};
 use crate::domains::{self, Addition, Origin, Porter, RegisterError};
 use crate::hostname::Hostname;
+use crate::token::{DAYS, DEFAULT_DAYS};
 
 /// The routes under `/v1/domains`.
 pub(super) fn routes() -> Router<Arc<Parts>> {
@@ -23,6 +25,7 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
         .route("/v1/domains/{name}", get(show).delete(remove))
         .route("/v1/domains/{name}/check", post(check))
         .route("/v1/domains/{name}/audit", get(audit))
+        .route("/v1/domains/{name}/link", post(link))
 }
 
 #[derive(Deserialize)]
@@ -92,6 +95,48 @@ async fn check(State(parts): State<Arc<Parts>>, Path(name): Path<String>) -> Res
 async fn checked(porter: &Porter, name: &Hostname) -> Result<Value, RegisterError> {
     porter.forget(name);
     porter.register().check(name).await
+}
+
+/// How long a link is to open its page.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lasting {
+    #[serde(default = "usual_days")]
+    days: u32,
+}
+
+/// A link to the page of a name that is listed, for its customer.
+async fn link(State(parts): State<Arc<Parts>>, Path(name): Path<String>, body: Bytes) -> Response {
+    let name = match Hostname::parse(&name) {
+        Ok(name) => name,
+        Err(error) => return failure(StatusCode::BAD_REQUEST, &format!("{name:?} {error}")),
+    };
+    let body = if body.trim_ascii().is_empty() { b"{}".as_slice() } else { &body };
+    let days = match serde_json::from_slice::<Lasting>(body) {
+        Ok(Lasting { days }) if DAYS.contains(&days) => days,
+        Ok(Lasting { days }) => {
+            let told = format!("days: {days}, expected {} to {}", DAYS.start(), DAYS.end());
+            return failure(StatusCode::BAD_REQUEST, &told);
+        }
+        Err(error) => return failure(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let Some(pages) = &parts.pages else {
+        let told = "domains.target is empty here: customers' pages are on the platform's own host";
+        return failure(StatusCode::BAD_REQUEST, told);
+    };
+    match parts.domains.register().domain(&name).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return answered(Err(RegisterError::Missing(name))),
+        Err(error) => return answered(Err(error.into())),
+    }
+    match pages.link(&name, Duration::from_secs(u64::from(days) * 86_400), parts.clock.wall()) {
+        Ok(link) => object(StatusCode::OK, &link.object(&name)),
+        Err(error) => failure(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+fn usual_days() -> u32 {
+    DEFAULT_DAYS
 }
 
 /// A name to be added, as it is written.

@@ -31,7 +31,7 @@ use crate::disk::Disk;
 use crate::domains::Porter;
 use crate::drain::Drain;
 use crate::metrics::{Degraded, Metrics};
-use crate::token::Mint;
+use crate::token::{Mint, PageMint};
 
 /// Reads the link keys again; true when something changed. Blocks.
 pub type ReloadKeys = Arc<dyn Fn() -> Result<bool, String> + Send + Sync>;
@@ -54,6 +54,8 @@ pub struct Parts {
     pub sample: Option<Sample>,
     /// Mints links.
     pub mint: Mint,
+    /// Mints links to customers' pages, when the platform has a host of its own.
+    pub pages: Option<PageMint>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// Reads the link keys again.

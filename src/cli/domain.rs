@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::disk::{Disk, Reading};
 use crate::domains::{Addition, FileError, State, names};
 use crate::hostname::{Hostname, HostnameError};
+use crate::token::{DAYS, DEFAULT_DAYS};
 
 /// Lists, adds, removes and checks customers' hostnames; with a node running, or without.
 #[derive(Args, Debug)]
@@ -68,6 +69,16 @@ enum Command {
     Remove {
         /// The hostname.
         domain: String,
+    },
+    /// Print a link to the domain's page, for its customer: how it stands, what to publish, and a
+    /// button that has it checked. Whoever has the link can see the page until it ends.
+    Link {
+        /// The hostname.
+        domain: String,
+        /// Days until the link ends.
+        #[arg(long = "for", value_name = "DAYS", default_value_t = DEFAULT_DAYS,
+              value_parser = clap::value_parser!(u32).range(i64::from(*DAYS.start())..=i64::from(*DAYS.end())))]
+        days: u32,
     },
     /// Ask the DNS now, past everything that was remembered: expected, found, why, who must act,
     /// what to paste. Exit 0 when all is well, 1 when somebody must act, 3 when DNS did not answer.
@@ -165,6 +176,14 @@ impl DomainArgs {
                 shown(&report, json, out)?;
                 Ok(verdict(&report))
             }
+            Wanted::Link(name, days) => {
+                let link = registrar.ask(&Asked::Link(&name, days))?;
+                match json {
+                    true => writeln!(out, "{link}")?,
+                    false => writeln!(out, "{}", link["url"].as_str().unwrap_or_default())?,
+                }
+                Ok(0)
+            }
             Wanted::Add(additions) => add(&registrar, &additions, json, out),
             Wanted::File(file, text) => {
                 let mut count = Count::default();
@@ -192,6 +211,7 @@ impl DomainArgs {
 enum Wanted {
     List(Option<State>),
     Show(Hostname),
+    Link(Hostname, u32),
     Add(Vec<Addition>),
     File(PathBuf, Box<dyn BufRead>),
     Remove(Hostname),
@@ -201,7 +221,7 @@ enum Wanted {
 impl Wanted {
     /// Whether it asks for what is kept: then a folder without a store is the wrong folder.
     fn needs_store(&self) -> bool {
-        matches!(self, Self::List(_) | Self::Show(_) | Self::Remove(_))
+        matches!(self, Self::List(_) | Self::Show(_) | Self::Remove(_) | Self::Link(..))
     }
 }
 
@@ -216,6 +236,7 @@ impl Command {
             Self::Show { domain } => Wanted::Show(hostname(&domain)?),
             Self::Remove { domain } => Wanted::Remove(hostname(&domain)?),
             Self::Check { domain } => Wanted::Check(hostname(&domain)?),
+            Self::Link { domain, days } => Wanted::Link(hostname(&domain)?, days),
             Self::Add { file: Some(file), .. } => {
                 let text: Box<dyn BufRead> = if file.as_os_str() == "-" {
                     Box::new(BufReader::new(io::stdin()))
@@ -257,12 +278,16 @@ pub(super) enum Asked<'a> {
     Add(&'a [Addition]),
     Remove(&'a Hostname),
     Check(&'a Hostname),
+    Link(&'a Hostname, u32),
 }
 
 impl Registrar {
     fn ask(&self, asked: &Asked<'_>) -> Result<Value, DomainError> {
         match self {
             Self::Own(own) => {
+                if let Asked::Link(name, days) = asked {
+                    return Ok(own.link(name, *days)?);
+                }
                 own.ask(asked).map_err(|error| DomainError::Refused(error.to_string()))
             }
             Self::Node(door) => {
@@ -290,6 +315,9 @@ fn request(asked: &Asked<'_>) -> (&'static str, String, String) {
         Asked::Show(name) => ("GET", one(name), none),
         Asked::Remove(name) => ("DELETE", one(name), none),
         Asked::Check(name) => ("POST", format!("{}/check", one(name)), none),
+        Asked::Link(name, days) => {
+            ("POST", format!("{}/link", one(name)), json!({ "days": days }).to_string())
+        }
         Asked::Add(additions) => {
             let lines = additions.iter().map(|addition| {
                 let line = json!({

@@ -17,14 +17,19 @@ use crate::disk::{Access, Disk};
 use crate::dns::{self, Lookup, Resolver};
 use crate::domains::{Looker, Origin, Register, RegisterError};
 use crate::drain::Drain;
+use crate::hostname::Hostname;
 use crate::metrics::Metrics;
 use crate::store::{self, LocalStore, SealError, SealKey, StoreError};
 use crate::tls::Names;
+use crate::token::{self, Keyring, KeyringError};
 
 /// The store, and what is needed to use it.
 pub(super) struct Own {
     register: Register,
     audits: Results,
+    settings: Settings,
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
     pub(super) store: LocalStore,
     drain: Drain,
     pub(super) runtime: Runtime,
@@ -39,6 +44,18 @@ pub(super) enum OwnError {
     /// The folder could not be made.
     #[error("the data folder: {0}")]
     Folder(io::Error),
+    /// The keys could not be read.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// The link could not be made.
+    #[error(transparent)]
+    Link(#[from] token::SealError),
+    /// The platform has no host of its own here.
+    #[error("domains.target is empty here: customers' pages are on the platform's own host")]
+    NoPages,
+    /// The name is not listed, or could not be read.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
     /// The store could not be opened.
     #[error("the store: {0}")]
     Store(#[from] StoreError),
@@ -98,7 +115,20 @@ impl Own {
             Arc::clone(clock),
         );
         let audits = Results::new(Arc::new(store.clone()));
-        Ok(Self { register, audits, store, drain, runtime })
+        let (settings, disk, clock) = (settings.clone(), Arc::clone(disk), Arc::clone(clock));
+        Ok(Self { register, audits, settings, disk, clock, store, drain, runtime })
+    }
+
+    /// Makes a link to the page of a name that is listed, as a node would.
+    pub(super) fn link(&self, name: &Hostname, days: u32) -> Result<Value, OwnError> {
+        let keyring = Keyring::load_existing(Arc::clone(&self.disk), &self.settings.links.keys)?;
+        let mint = self.settings.page_mint(keyring, &self.settings.links.base);
+        let mint = mint.ok_or(OwnError::NoPages)?;
+        if self.runtime.block_on(self.register.domain(name))?.is_none() {
+            return Err(RegisterError::Missing(name.clone()).into());
+        }
+        let lasts = Duration::from_secs(u64::from(days) * 86_400);
+        Ok(mint.link(name, lasts, self.clock.wall())?.object(name))
     }
 
     /// Answers as a node would.
@@ -115,6 +145,8 @@ impl Own {
                 }
                 Asked::Remove(name) => self.register.remove(name).await,
                 Asked::Check(name) => self.register.check(name).await,
+                // Made apart, with keys that nothing else here needs.
+                Asked::Link(name, _) => self.register.show(name).await,
                 Asked::Add(additions) => {
                     let added = self.register.add(additions, Origin::Operator).await?;
                     Ok(json!({

@@ -77,6 +77,9 @@ fn edge(settings: &mut Settings, mut section: Section<'_>, finished: &mut Finish
     section.take("http", &mut edge.http, |written, base| list(written, base, address));
     section.take("click_prefix", &mut edge.click_prefix, texts);
     section.take("open_prefix", &mut edge.open_prefix, texts);
+    section.take("page_prefix", &mut edge.page_prefix, texts);
+    section.take("check_every", &mut edge.check_every, duration);
+    section.take("checks_per_minute", &mut edge.checks_per_minute, count_of);
     section.take("operator", &mut edge.operator, text);
     section.take("handshake", &mut edge.handshake, duration);
     section.take("order_wait", &mut edge.order_wait, duration);

@@ -12,7 +12,7 @@ use super::reader::Finished;
 use super::sections;
 use crate::disk::{Access, Disk};
 use crate::journal::Keep;
-use crate::token::LinkForm;
+use crate::token::{Keyring, LinkForm, PageMint};
 use crate::{
     acme, admin, audit, dns, domains, edge, event, journal, kafka, shipper, store, tls, token,
 };
@@ -180,6 +180,13 @@ impl Settings {
             click_prefix: self.edge.minted_click_prefix().to_owned(),
             open_prefix: self.edge.minted_open_prefix().to_owned(),
         }
+    }
+
+    /// What makes links to customers' pages, when the platform has a host of its own; `base` is the
+    /// form of links.
+    pub fn page_mint(&self, keyring: Keyring, base: &str) -> Option<PageMint> {
+        let host = self.domains.target.clone()?;
+        Some(PageMint::new(keyring, host, base, self.edge.minted_page_prefix()))
     }
 
     /// What an audit has to know of the platform.

@@ -3,15 +3,17 @@
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    LOCATION, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    LOCATION, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Body;
 
+use super::desk::Said;
 use super::location::Location;
 use super::pages;
 use super::route::Refusal;
+use crate::audit::page::policy;
 
 /// An answer.
 pub(super) type Answer = Response<Full<Bytes>>;
@@ -23,6 +25,8 @@ pub(super) struct Answers {
     redirect: HeaderMap,
     pixel: HeaderMap,
     page: HeaderMap,
+    /// The page of a customer's name.
+    sheet: HeaderMap,
     text: HeaderMap,
 }
 
@@ -36,6 +40,7 @@ impl Answers {
             redirect,
             pixel: typed("image/gif"),
             page: typed("text/html; charset=utf-8"),
+            sheet: sheet_fields(),
             text: typed("text/plain; charset=utf-8"),
         }
     }
@@ -47,7 +52,9 @@ impl Answers {
         let age = HeaderValue::from_str(&format!("max-age={hsts}"));
         if let (1.., Ok(age)) = (hsts, age) {
             for fields in
-                [&mut answers.redirect, &mut answers.pixel, &mut answers.page, &mut answers.text]
+                [&mut answers.redirect, &mut answers.pixel, &mut answers.page, &mut answers.sheet]
+                    .into_iter()
+                    .chain([&mut answers.text])
             {
                 fields.insert(STRICT_TRANSPORT_SECURITY, age.clone());
             }
@@ -67,6 +74,36 @@ impl Answers {
 
     pub(super) fn home(&self, page: String) -> Answer {
         answer(StatusCode::OK, &self.page, Bytes::from(page))
+    }
+
+    /// What the desk says.
+    pub(super) fn said(&self, said: Said) -> Answer {
+        match said {
+            Said::Page(status, page) => answer(status, &self.sheet, Bytes::from(page)),
+            Said::See(path) => self.elsewhere(StatusCode::SEE_OTHER, &path),
+            Said::Nothing => {
+                let mut answer = self.page(StatusCode::SERVICE_UNAVAILABLE, pages::UNAVAILABLE);
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+                answer
+            }
+        }
+    }
+
+    /// That something of ours is at another address.
+    pub(super) fn elsewhere(&self, status: StatusCode, address: &str) -> Answer {
+        match HeaderValue::from_str(address) {
+            Ok(address) => {
+                let mut answer = answer(status, &self.redirect, Bytes::new());
+                answer.headers_mut().insert(LOCATION, address);
+                answer
+            }
+            Err(_) => self.not_found(),
+        }
+    }
+
+    /// That the link to a page has ended.
+    pub(super) fn ended(&self) -> Answer {
+        self.page(StatusCode::NOT_FOUND, pages::ENDED)
     }
 
     pub(super) fn robots(&self) -> Answer {
@@ -100,6 +137,7 @@ impl Answers {
                 }
                 answer
             }
+            Refusal::CrossSite => self.page(StatusCode::FORBIDDEN, pages::CROSS_SITE),
             Refusal::Method(allowed) => {
                 let mut answer = self.page(StatusCode::METHOD_NOT_ALLOWED, pages::METHOD);
                 answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
@@ -132,6 +170,18 @@ fn answer(status: StatusCode, fields: &HeaderMap, body: Bytes) -> Answer {
 fn typed(content_type: &'static str) -> HeaderMap {
     let mut fields = shared_fields();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    fields
+}
+
+/// The page of a customer's name has a look, a script and a form of its own, and nothing else.
+fn sheet_fields() -> HeaderMap {
+    let mut fields = typed("text/html; charset=utf-8");
+    let policy = format!("{}; frame-ancestors 'none'", policy("'self'"));
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        fields.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    fields.insert("x-robots-tag", HeaderValue::from_static("noindex, nofollow"));
+    fields.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     fields
 }
 

@@ -17,6 +17,12 @@ pub struct Config {
     pub click_prefix: Vec<String>,
     /// Path prefixes of open pixels: `o` in `/o/{token}`, likewise.
     pub open_prefix: Vec<String>,
+    /// Path prefixes of the pages of customers' names: `d` in `/d/{pass}`, likewise.
+    pub page_prefix: Vec<String>,
+    /// How long a name rests before it may be checked again on its page.
+    pub check_every: Duration,
+    /// Checks on pages in a minute, in all.
+    pub checks_per_minute: u32,
     /// Who runs this service, shown on the plain page at `/`.
     pub operator: String,
     /// How long a client may take from the connection to the end of the TLS handshake.
@@ -57,6 +63,9 @@ impl Default for Config {
             http: vec![SocketAddr::from(([0, 0, 0, 0], 80))],
             click_prefix: vec!["c".to_owned()],
             open_prefix: vec!["o".to_owned()],
+            page_prefix: vec!["d".to_owned()],
+            check_every: Duration::from_secs(30),
+            checks_per_minute: 60,
             operator: String::new(),
             handshake: Duration::from_secs(10),
             order_wait: Duration::from_secs(25),
@@ -87,6 +96,11 @@ impl Config {
         self.open_prefix.first().map_or("", String::as_str)
     }
 
+    /// The prefix of pages that are linked to from now on.
+    pub fn minted_page_prefix(&self) -> &str {
+        self.page_prefix.first().map_or("", String::as_str)
+    }
+
     /// What cannot be served, as (key, reason); empty when all is well.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
@@ -115,6 +129,12 @@ impl Config {
         if !(Duration::from_millis(10)..=Duration::from_secs(3_600)).contains(&self.park) {
             problems.push(("park", "expected 10ms to 1h".to_owned()));
         }
+        if !(Duration::from_secs(1)..=Duration::from_secs(3_600)).contains(&self.check_every) {
+            problems.push(("check_every", "expected 1s to 1h".to_owned()));
+        }
+        if !(1..=6_000).contains(&self.checks_per_minute) {
+            problems.push(("checks_per_minute", "expected 1 to 6000".to_owned()));
+        }
         if !(1..=1_000).contains(&self.streams) {
             problems.push(("streams", "expected 1 to 1000".to_owned()));
         }
@@ -134,11 +154,14 @@ impl Config {
         }
         problems
     }
+
     fn prefix_problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
-        for (key, prefixes) in
-            [("click_prefix", &self.click_prefix), ("open_prefix", &self.open_prefix)]
-        {
+        for (key, prefixes) in [
+            ("click_prefix", &self.click_prefix),
+            ("open_prefix", &self.open_prefix),
+            ("page_prefix", &self.page_prefix),
+        ] {
             let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
             let is_fine =
                 |prefix: &String| (1..=32).contains(&prefix.len()) && prefix.bytes().all(plain);
@@ -154,6 +177,11 @@ impl Config {
             let reason =
                 format!("expected other prefixes than edge.click_prefix, which has {twice}");
             problems.push(("open_prefix", reason));
+        }
+        let mut of_links = self.click_prefix.iter().chain(&self.open_prefix);
+        if let Some(twice) = of_links.find(|prefix| self.page_prefix.contains(prefix)) {
+            let reason = format!("expected other prefixes than those of links, which have {twice}");
+            problems.push(("page_prefix", reason));
         }
         problems
     }

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::admission::{Admission, Newcomer};
 use super::answer::Answers;
 use super::connection::LAST_CALL;
+use super::desk::Window;
 use super::listener::{Listener, Sockets};
 use super::measures::{Measures, Tally};
 use super::recorder::Recorder;
@@ -41,6 +42,17 @@ pub type Challenges = Arc<dyn Fn(&Hostname, &str) -> Option<String> + Send + Syn
 pub type Visits =
     Arc<dyn Fn(&Hostname) -> Option<Pin<Box<dyn Future<Output = ()> + Send>>> + Send + Sync>;
 
+/// The platform's own host, on which customers' pages are.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// The host.
+    pub host: Hostname,
+    /// Scheme, host and port of its pages.
+    pub origin: String,
+    /// Where pages are asked for.
+    pub desk: Window,
+}
+
 /// What the door uses and does not own.
 #[derive(Clone)]
 pub struct Holdings {
@@ -56,6 +68,8 @@ pub struct Holdings {
     pub challenges: Challenges,
     /// Who is told of visits to names that nothing is held for.
     pub visits: Visits,
+    /// The platform's own host, when it has one.
+    pub platform: Option<Platform>,
 }
 
 /// The public door of a process.
@@ -112,8 +126,12 @@ impl Door {
         let measures = Measures::default();
         metrics.register(|registry| registry.register_collector(Box::new(measures.clone())));
         let hsts = config.hsts.as_secs();
+        let core = Core::new(&config, holdings.keyring.clone());
         Arc::new(Self {
-            core: Core::new(&config, holdings.keyring.clone()),
+            core: match &holdings.platform {
+                Some(platform) => core.with_pages(platform.host.clone()),
+                None => core,
+            },
             admission: Admission::new(&config),
             waiters: Waiters::new(&config),
             rereading: Rereading::new(holdings.keyring.clone()),

@@ -56,6 +56,9 @@ label! {
         Challenge = "challenge",
         Robots = "robots",
         Home = "home",
+        /// Of a customer's name.
+        Sheet = "page",
+        Check = "check",
         NotFound = "not_found",
         Refused = "refused",
     }
@@ -303,5 +306,5 @@ impl Measures {
     }
 }
 
-const STATUSES: &[u16] = &[200, 302, 400, 404, 405, 413, 421, 500];
+const STATUSES: &[u16] = &[200, 302, 303, 400, 403, 404, 405, 413, 421, 503, 500];
 const BOUNDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0];

@@ -7,6 +7,7 @@
 //! http1     hyper's connection, parked while it is idle    pace judges deadlines
 //! http2     hyper's connection
 //! visit     one request: core judges, click records, answer is said
+//! desk      the pages of customers' names, made on the main thread
 //! ```
 //!
 //! [`Core`] is pure: a request and a time in, a decision out. A [`Recorder`] queues the event and
@@ -21,6 +22,7 @@ mod client;
 mod config;
 mod connection;
 mod content;
+pub mod desk;
 mod door;
 mod handshake;
 mod http1;
@@ -43,7 +45,7 @@ mod visit;
 mod waiting;
 
 pub use config::Config;
-pub use door::{Challenges, Door, Holdings, Reactor, Visits};
+pub use door::{Challenges, Door, Holdings, Platform, Reactor, Visits};
 pub use judge::{Core, Judged};
 pub use listener::{BindError, Bound, Sockets};
 pub use location::Location;

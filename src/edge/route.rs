@@ -34,6 +34,8 @@ pub enum Refusal {
     HasBody,
     /// The name is not this connection's, or is an address: 421.
     Misdirected,
+    /// Another site's page sent it, which may change nothing here: 403.
+    CrossSite,
     /// The method is not one of ours; with those that are: 405.
     Method(&'static str),
 }
@@ -47,6 +49,10 @@ pub(super) enum Route<'a> {
     Open(&'a str),
     /// `/.well-known/acme-challenge/{token}`, its syntax checked.
     Challenge(&'a str),
+    /// `/d/{pass}`.
+    Page(&'a str),
+    /// `/d/{pass}/check`.
+    Check(&'a str),
     /// `/robots.txt`.
     Robots,
     /// `/`.
@@ -55,11 +61,12 @@ pub(super) enum Route<'a> {
     Unknown,
 }
 
-/// The first segments of links.
+/// The first segments of links and pages.
 #[derive(Clone, Debug)]
 pub(super) struct Prefixes {
     pub(super) click: Vec<String>,
     pub(super) open: Vec<String>,
+    pub(super) page: Vec<String>,
 }
 
 /// The name that was asked, or why the request is refused whatever its path is.
@@ -91,6 +98,24 @@ pub(super) fn takes_no_body(asked: &Asked<'_>) -> Result<(), Refusal> {
     if has_content { Err(Refusal::HasBody) } else { Ok(()) }
 }
 
+/// Whether it is not another site's page that sends a request which changes something. Browsers say
+/// so; one that says nothing of it is let in, since it knows an address that cannot be guessed.
+///
+/// Since our pages tell no referrer, browsers send `Origin: null` with their forms (Fetch §3.2), so
+/// that alone is no sign of a stranger.
+pub(super) fn is_of_one_site(asked: &Asked<'_>) -> Result<(), Refusal> {
+    let field = |name: &str| asked.headers.get(name).map(http::HeaderValue::as_bytes);
+    let is_ours = match (field("sec-fetch-site"), field("origin")) {
+        (Some(site), _) => matches!(site, b"same-origin" | b"none"),
+        (None, None | Some(b"null")) => true,
+        (None, Some(origin)) => {
+            let authority = authority(asked)?.as_bytes();
+            origin.strip_prefix(b"https://").is_some_and(|own| own.eq_ignore_ascii_case(authority))
+        }
+    };
+    if is_ours { Ok(()) } else { Err(Refusal::CrossSite) }
+}
+
 /// Whether a header says that content follows it.
 pub(super) fn announces_content(headers: &HeaderMap) -> bool {
     let is_empty = |length: &http::HeaderValue| length.as_bytes().iter().all(|byte| *byte == b'0');
@@ -98,15 +123,24 @@ pub(super) fn announces_content(headers: &HeaderMap) -> bool {
 }
 
 impl Prefixes {
-    /// What `path` names for `method`. A trailing slash means nothing: mail programs append them.
-    pub(super) fn route<'a>(&self, method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
-        let route = self.named(path);
-        let allowed = if let Route::Challenge(_) = route { "GET" } else { "GET, HEAD" };
-        let is_taken = match *method {
-            Method::GET => true,
-            Method::HEAD => allowed != "GET",
-            _ => false,
+    /// What `path` names for `method`; pages are named on the platform's own host alone, of which
+    /// is asked only then. A trailing slash means nothing: mail programs append them.
+    pub(super) fn route<'a>(
+        &self,
+        method: &Method,
+        path: &'a str,
+        is_platform: impl FnOnce() -> bool,
+    ) -> Result<Route<'a>, Refusal> {
+        let mut route = self.named(path);
+        if matches!(route, Route::Page(_) | Route::Check(_)) && !is_platform() {
+            route = Route::Unknown;
+        }
+        let allowed = match route {
+            Route::Challenge(_) => "GET",
+            Route::Check(_) => "POST",
+            _ => "GET, HEAD",
         };
+        let is_taken = allowed.split(", ").any(|allowed| allowed == method.as_str());
         if is_taken { Ok(route) } else { Err(Refusal::Method(allowed)) }
     }
 
@@ -122,6 +156,13 @@ impl Prefixes {
                 if is_token(token) {
                     return Route::Open(token);
                 }
+            }
+            if self.page.iter().any(|page| page == prefix) {
+                return match token.split_once('/') {
+                    None if is_token(token) => Route::Page(token),
+                    Some((token, "check")) if is_token(token) => Route::Check(token),
+                    _ => Route::Unknown,
+                };
             }
             return match rest.strip_prefix(".well-known/acme-challenge/") {
                 Some(token) if is_challenge(token) => Route::Challenge(token),
@@ -187,7 +228,7 @@ mod tests {
 
     fn prefixes() -> Prefixes {
         let all = |prefixes: [&str; 2]| prefixes.map(str::to_owned).to_vec();
-        Prefixes { click: all(["c", "go"]), open: all(["o", "px"]) }
+        Prefixes { click: all(["c", "go"]), open: all(["o", "px"]), page: all(["d", "domain"]) }
     }
 
     #[test]
@@ -203,6 +244,12 @@ mod tests {
             ("/o/abc.gif", Route::Open("abc")),
             ("/o/abc.gif/", Route::Open("abc")),
             ("/c/abc.gif", Route::Unknown),
+            ("/d/abc", Route::Page("abc")),
+            ("/domain/abc/", Route::Page("abc")),
+            ("/d/abc.gif", Route::Unknown),
+            ("/d/abc/check/x", Route::Unknown),
+            ("/d//check", Route::Unknown),
+            ("/d", Route::Unknown),
             ("/c/", Route::Unknown),
             ("/c", Route::Unknown),
             ("/c/a/b", Route::Unknown),
@@ -221,7 +268,16 @@ mod tests {
             (long.as_str(), Route::Unknown),
         ];
         for (path, route) in cases {
-            assert_eq!(prefixes().route(&Method::GET, path), Ok(route), "{path}");
+            let found = prefixes().route(&Method::GET, path, || true);
+            assert_eq!(found, Ok(route), "{path}");
+            let elsewhere = if let Route::Page(_) = route { Route::Unknown } else { route };
+            let found = prefixes().route(&Method::GET, path, || false);
+            assert_eq!(found, Ok(elsewhere), "{path}");
+        }
+        for (path, route) in
+            [("/d/abc/check", Route::Check("abc")), ("/domain/abc/check/", Route::Check("abc"))]
+        {
+            assert_eq!(prefixes().route(&Method::POST, path, || true), Ok(route), "{path}");
         }
     }
 
@@ -234,10 +290,50 @@ mod tests {
             (Method::HEAD, "/c/abc", None),
             (Method::HEAD, challenge, Some("GET")),
             (Method::PUT, challenge, Some("GET")),
+            (Method::POST, "/d/abc", Some("GET, HEAD")),
+            (Method::HEAD, "/d/abc", None),
+            (Method::GET, "/d/abc/check", Some("POST")),
+            (Method::HEAD, "/d/abc/check", Some("POST")),
+            (Method::POST, "/d/abc/check", None),
             (Method::GET, challenge, None),
         ] {
-            let refused = prefixes().route(&method, path).err();
+            let refused = prefixes().route(&method, path, || true).err();
             assert_eq!(refused, allowed.map(Refusal::Method), "{method} {path}");
+        }
+        let posted = prefixes().route(&Method::POST, "/d/abc/check", || false);
+        assert_eq!(posted, Err(Refusal::Method("GET, HEAD")), "there is no page elsewhere");
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_refused() {
+        let (bad, ok) = (Err(Refusal::CrossSite), Ok(()));
+        for (fields, found) in [
+            (&[][..], ok),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "null")], ok),
+            (&[("sec-fetch-site", "none")], ok),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "https://a.example")], bad),
+            (&[("sec-fetch-site", "same-site")], bad),
+            (&[("sec-fetch-site", "?")], bad),
+            (&[("origin", "https://A.example:8443")], ok),
+            (&[("origin", "null")], ok),
+            (&[("origin", "https://a.example")], bad),
+            (&[("origin", "http://a.example:8443")], bad),
+            (&[("origin", "https://evil.example")], bad),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "a.example:8443".parse().unwrap());
+            for (name, value) in fields {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            let asked = Asked {
+                method: &Method::POST,
+                uri: &Uri::from_static("/d/abc/check"),
+                version: Version::HTTP_11,
+                headers: &headers,
+                has_body: false,
+                sni: None,
+            };
+            assert_eq!(is_of_one_site(&asked), found, "{fields:?}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use http::{Method, Request, Version};
+use http::{Method, Request, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
@@ -16,13 +16,15 @@ use super::answer::{Answer, leave_content_out};
 use super::click::{Redeemed, record};
 use super::client::{Client, InFlight};
 use super::content::{Content, Open};
+use super::desk::{Said, Wish};
 use super::door::Scratch;
 use super::judge::Judged;
 use super::location::Location;
 use super::measures::{Page, Panic};
-use super::pages;
+use super::pages::{self, Kind};
 use super::recorder::Recording;
 use super::route::{Asked, Refusal};
+use crate::token::Pass;
 
 /// Answers the requests of one connection.
 #[derive(Clone, Debug)]
@@ -63,6 +65,8 @@ enum Stage {
     /// for the disk is many times more than what is being answered, and each byte of it has left
     /// the processor's cache by the time it is needed.
     Recording { promised: Option<Promised>, recording: Recording, began: Instant },
+    /// The desk is asked.
+    Asking(Pin<Box<dyn Future<Output = (Answer, Page)> + Send>>),
     /// Judged again when the keys have been read again.
     Rereading {
         again: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -112,6 +116,7 @@ impl Future for Answering {
                 reactor.tally.took(now.saturating_duration_since(*began));
                 promised.take().map(|promised| promised.keep(client))
             }
+            Stage::Asking(asking) => Some(ready!(asking.as_mut().poll(context))),
             // Judged just above, and never twice.
             Stage::Open(_) | Stage::Rereading { .. } => None,
         };
@@ -136,6 +141,7 @@ impl fmt::Debug for Stage {
             Self::Open(_) => "Open",
             Self::Ready { .. } => "Ready",
             Self::Recording { .. } => "Recording",
+            Self::Asking(_) => "Asking",
             Self::Rereading { .. } => "Rereading",
         })
     }
@@ -209,6 +215,7 @@ fn judge(
     };
     let mut scratch = reactor.scratch.lock().unwrap_or_else(PoisonError::into_inner);
     let Scratch { ids, opened, encoded } = &mut *scratch;
+    let is_bare = *asked.method == Method::HEAD && version == Version::HTTP_2;
     let (host, claims, promised) = match reactor.door.core.judge(&asked, time, opened) {
         Judged::Click { host, claims, location } => (host, claims, Promised::Redirect(location)),
         Judged::Open { host, claims } => (host, claims, Promised::Pixel),
@@ -217,6 +224,10 @@ fn judge(
             drop(scratch);
             let again = Box::pin(async move { rereading.again().await });
             return Stage::Rereading { again, request: Some(Box::new(request)) };
+        }
+        Judged::Page { pass, path, wish } => {
+            let client = Arc::clone(client);
+            return Stage::Asking(Box::pin(ask(client, pass, path, wish, is_bare)));
         }
         judged => return unrecorded(client, judged, version),
     };
@@ -231,6 +242,26 @@ fn judge(
     }
 }
 
+/// Asks the desk, which is on another thread and answers in bounded time.
+async fn ask(
+    client: Arc<Client>,
+    pass: Pass,
+    path: String,
+    wish: Wish,
+    is_bare: bool,
+) -> (Answer, Page) {
+    let page = if wish == Wish::Check { Page::Check } else { Page::Sheet };
+    let said = match &client.reactor.door.holdings.platform {
+        Some(platform) => platform.desk.ask(pass, path, wish).await,
+        None => Said::Nothing,
+    };
+    let mut answer = client.reactor.answers(client.tls.is_some()).said(said);
+    if is_bare {
+        leave_content_out(&mut answer);
+    }
+    (answer, page)
+}
+
 /// The answers that make no event.
 fn unrecorded(client: &Client, judged: Judged<'_>, version: Version) -> Stage {
     let door = &client.reactor.door;
@@ -241,8 +272,18 @@ fn unrecorded(client: &Client, judged: Judged<'_>, version: Version) -> Stage {
             (Page::Challenge, answers.challenge(authorization))
         }
         Judged::Home { host } => {
-            (Page::Home, answers.home(pages::home(&host, &door.config.operator)))
+            let is_platform = door.holdings.platform.as_ref().is_some_and(|own| own.host == host);
+            let kind = match is_platform {
+                true => Kind::Platform,
+                false => Kind::Tracking { is_secure: client.tls.is_some() },
+            };
+            (Page::Home, answers.home(pages::home(&host, kind, &door.config.operator)))
         }
+        Judged::Securely { path } => {
+            let origin = door.holdings.platform.as_ref().map_or("", |own| &own.origin);
+            (Page::Sheet, answers.elsewhere(StatusCode::FOUND, &format!("{origin}{path}")))
+        }
+        Judged::Ended => (Page::Sheet, answers.ended()),
         Judged::Robots => (Page::Robots, answers.robots()),
         Judged::Refused(refusal) => {
             if refusal == Refusal::HasBody {

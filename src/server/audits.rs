@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::node::World;
 use crate::audit::domain::Auditor;
-use crate::audit::schedule::Schedule;
+use crate::audit::schedule::{Demand, Schedule};
 use crate::config::Settings;
 use crate::dns::Lookup;
 use crate::domains::Register;
@@ -24,11 +24,11 @@ pub(super) fn start(
     (auditor, register, store): (&Auditor, &Register, Arc<dyn Store>),
     metrics: &Metrics,
     drain: &Drain,
-) {
+) -> Option<Demand> {
     if settings.domains.audit_rate == 0 {
-        return;
+        return None;
     }
     let kept = (register.clone(), store);
     let node = (settings.node.name.as_str(), Arc::clone(&world.clock));
-    Schedule::start(&settings.audit, auditor.clone(), kept, node, metrics, drain);
+    Schedule::start(&settings.audit, auditor.clone(), kept, node, metrics, drain)
 }

@@ -140,11 +140,17 @@ impl Parts {
 
 impl Parts {
     /// What the public door uses.
-    pub(super) fn holdings(&self, world: &World, hostnames: &Hostnames) -> edge::Holdings {
+    pub(super) fn holdings(
+        &self,
+        world: &World,
+        hostnames: &Hostnames,
+        platform: Option<edge::Platform>,
+    ) -> edge::Holdings {
         let visited = hostnames.porter.clone();
         let certifier = hostnames.certifier.clone();
         let challenges = certifier.as_ref().map(|certifier| certifier.challenges().clone());
         edge::Holdings {
+            platform,
             certificates: self.certificates.clone(),
             keyring: self.keyring.clone(),
             encoder: Arc::clone(&self.encoder),

@@ -13,7 +13,7 @@ use super::node::World;
 use super::{audits, certification, refusals, transitions};
 use crate::acme::Certifier;
 use crate::audit::domain::Auditor;
-use crate::audit::schedule::Results;
+use crate::audit::schedule::{Demand, Results};
 use crate::config::Settings;
 use crate::disk::{Disk, Reading};
 use crate::dns::{Lookup, Resolver};
@@ -108,10 +108,10 @@ impl Hostnames {
         world: &World,
         metrics: &Metrics,
         drain: &Drain,
-    ) {
+    ) -> Option<Demand> {
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
         let parts = (&self.auditor, self.porter.register(), store);
-        audits::start(settings, world, parts, metrics, drain);
+        audits::start(settings, world, parts, metrics, drain)
     }
 
     /// What audits found.

@@ -16,6 +16,7 @@ use super::feed::{EachEvent, Feed};
 use super::hostnames::Hostnames;
 use super::keys::Keys;
 use super::opening::Opening;
+use super::pages;
 use super::reactors;
 use super::readers::Readers;
 use super::shipping::Kafka;
@@ -145,7 +146,8 @@ impl Node {
         let keys = Keys::new(parts.keyring.clone(), readiness, degraded, clock);
         let (drain, grace) = (&node.drain, settings.shutdown.grace);
         let hostnames = Hostnames::start(settings, &world, &parts, &node.metrics, drain)?;
-        let holdings = parts.holdings(&world, &hostnames);
+        let (platform, calls) = pages::window(settings);
+        let holdings = parts.holdings(&world, &hostnames, platform);
         let within = settings.journal.answer_within;
         let door = Door::new(settings.edge.clone(), holdings, within, &node.metrics);
         door.watch(drain);
@@ -157,7 +159,8 @@ impl Node {
         let direct = kafka.as_ref().map(Kafka::direct);
         let appenders =
             reactors::start(&door, sockets, &node, direct, grace).map_err(ServeError::Thread)?;
-        hostnames.audit(settings, &world, &node.metrics, drain);
+        let demand = hostnames.audit(settings, &world, &node.metrics, drain);
+        pages::start(settings, &world, (&hostnames, demand), calls, drain);
         let kafka_now = kafka.as_ref();
         let mut readers =
             Readers { settings, world: &world, kafka: kafka_now, journal, opening, feed: None };
@@ -272,6 +275,7 @@ impl Node {
             token,
             recent: is_dev.then(|| recent.clone()),
             sample: extras.sample.map(|sample| sample(running)),
+            pages: settings.page_mint(running.keyring.clone(), &links.base),
             mint: Mint::new(running.keyring.clone(), links, Row::default()),
             clock: Arc::clone(&world.clock),
             reload_keys: Arc::new(move || keys.reload().map_err(|error| error.to_string())),

@@ -35,7 +35,7 @@ pub use key::{Key, KeyError, KeyId};
 pub use keyring::{Keyring, KeyringError, Later, OpenError};
 pub use lines::{Block, Lines};
 pub use mint::Mint;
-pub use pages::{PageLink, PageMint};
+pub use pages::{DAYS, DEFAULT_DAYS, PageLink, PageMint};
 pub use pass::{Pass, PassError};
 pub use payload::{Action, Claims, PayloadError};
 pub use row::{LinkKind, MAX_ROW, Row, RowError};

@@ -1,6 +1,9 @@
 //! Links to the pages of customers' names.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use super::keyring::Keyring;
 use super::pass::Pass;
@@ -24,6 +27,13 @@ pub struct PageLink {
     pub url: String,
     /// When it ends.
     pub until: Timestamp,
+}
+
+impl PageLink {
+    /// The link to the page of `name`, as one object.
+    pub fn object(&self, name: &Hostname) -> Value {
+        json!({ "domain": name.as_str(), "url": self.url, "until": self.until.to_string() })
+    }
 }
 
 impl PageMint {
@@ -54,6 +64,11 @@ impl PageMint {
         Ok(PageLink { url: format!("{}/{}/{text}", self.origin, self.prefix), until })
     }
 }
+
+/// Days that a link may open its page.
+pub const DAYS: RangeInclusive<u32> = 1..=366;
+/// Days that a link opens its page unless told otherwise.
+pub const DEFAULT_DAYS: u32 = 7;
 
 #[cfg(test)]
 mod tests {

@@ -98,6 +98,7 @@ impl House {
                 (host.as_str() == HOST && token == CHALLENGE).then(|| format!("{token}.thumbprint"))
             }),
             visits: Arc::new(|_| None),
+            platform: None,
         };
         let (mut sockets, bound) = Sockets::bind(&config, 1).unwrap();
         let door = Door::new(config, holdings, ANSWER_WITHIN, &metrics);
