@@ -3,14 +3,19 @@
 #![allow(clippy::disallowed_methods, reason = "a test starts processes and reads clocks and files")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod browser;
+#[path = "../chromium/mod.rs"]
+mod chromium;
 #[path = "../customers/mod.rs"]
 mod customers;
 #[path = "../dns/mod.rs"]
 mod dns;
+mod front;
 mod house;
 mod lasting;
 #[path = "../node/mod.rs"]
 mod node;
+mod page;
 mod schedule;
 mod start;
 #[path = "../strace/mod.rs"]

@@ -32,6 +32,8 @@ struct Pipe {
     to: File,
     from: BufReader<File>,
     last: u64,
+    /// What was told unasked.
+    told: Vec<Value>,
 }
 
 /// One page of a browser.
@@ -89,7 +91,7 @@ impl Browser {
         // Each opening waits for the other side's.
         let to = OpenOptions::new().write(true).open(to).unwrap();
         let from = BufReader::new(File::open(from).unwrap());
-        Self { child, pipe: RefCell::new(Pipe { to, from, last: 0 }), folder }
+        Self { child, pipe: RefCell::new(Pipe { to, from, last: 0, told: Vec::new() }), folder }
     }
 
     /// Opens a page at an address.
@@ -117,7 +119,13 @@ impl Browser {
         Page { browser: self, target: target.to_owned(), session }
     }
 
-    /// Sends a command and waits for its answer; events in between are passed over.
+    /// Lets pages reach the clipboard.
+    pub fn allow_clipboard(&self) {
+        let permissions = json!(["clipboardReadWrite", "clipboardSanitizedWrite"]);
+        self.ask(None, "Browser.grantPermissions", json!({ "permissions": permissions }));
+    }
+
+    /// Sends a command and waits for its answer; events in between are kept.
     fn ask(&self, session: Option<&str>, method: &str, params: Value) -> Value {
         self.try_to(session, method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
@@ -139,6 +147,9 @@ impl Browser {
                 let is_good = answer["error"].is_null();
                 return if is_good { Ok(answer["result"].clone()) } else { Err(answer) };
             }
+            if answer["method"].is_string() {
+                pipe.told.push(answer);
+            }
         }
     }
 
@@ -157,7 +168,8 @@ impl Drop for Browser {
 impl Page<'_> {
     /// What an expression is worth in the page.
     pub fn value(&self, expression: &str) -> Value {
-        let asked = json!({ "expression": expression, "returnByValue": true });
+        let asked =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let found = self.ask("Runtime.evaluate", asked);
         assert!(found["exceptionDetails"].is_null(), "{expression}: {found}");
         found["result"]["value"].clone()
@@ -187,6 +199,45 @@ impl Page<'_> {
             });
             self.ask("Input.dispatchMouseEvent", asked);
         }
+    }
+
+    /// Has the page told of requests and of what its policy forbids, from now on.
+    pub fn listen(&self) {
+        for domain in ["Network.enable", "Audits.enable", "Log.enable"] {
+            self.ask(domain, json!({}));
+        }
+    }
+
+    /// What was told of by this name since [`Page::listen`].
+    pub fn told(&self, method: &str) -> Vec<Value> {
+        let pipe = self.browser.pipe.borrow();
+        let own = pipe.told.iter().filter(|event| {
+            event["sessionId"] == self.session.as_str() && event["method"] == method
+        });
+        own.map(|event| event["params"].clone()).collect()
+    }
+
+    /// Goes to an address.
+    pub fn go(&self, address: &str) {
+        self.ask("Page.navigate", json!({ "url": address }));
+    }
+
+    /// Runs no script of the page's from its next load on.
+    pub fn forbid_scripts(&self) {
+        self.ask("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    }
+
+    /// Prefers `light` or `dark` colours.
+    pub fn prefer(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.ask("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+    }
+
+    /// Keeps a picture of the whole page, however long, as PNG.
+    pub fn whole_picture(&self, file: &Path) {
+        let asked = json!({ "format": "png", "captureBeyondViewport": true });
+        let shot = self.ask("Page.captureScreenshot", asked);
+        fs::write(file, STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()).unwrap();
     }
 
     /// Makes the window as large as this, in CSS pixels.
