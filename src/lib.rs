@@ -72,6 +72,13 @@
 //!
 //! What holds changes when two answers in a row say so; what DNS did not answer stays as it was.
 //!
+//! # The walk of one page
+//!
+//! ```text
+//! Request ─route→ Page(pass) ─keyring.open_pass(now)→ name ─window→ desk, on the main thread
+//!   ─register, results→ sheet │ turn → the zone's own servers, an audit anew ─clerk→ kept → 303
+//! ```
+//!
 //! # The walk of one certificate
 //!
 //! ```text

@@ -235,6 +235,7 @@ impl Page<'_> {
 
     /// Keeps a picture of the whole page, however long, as PNG.
     pub fn whole_picture(&self, file: &Path) {
+        self.ask("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
         let asked = json!({ "format": "png", "captureBeyondViewport": true });
         let shot = self.ask("Page.captureScreenshot", asked);
         fs::write(file, STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()).unwrap();
