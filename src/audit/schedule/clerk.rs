@@ -135,6 +135,10 @@ impl Clerk {
             }
             Outcome::Report { report, is_active } => {
                 let former = Kept::decode(&stored.content.bytes);
+                if former.is_none() && !stored.content.bytes.is_empty() {
+                    let name = &stored.name;
+                    tracing::warn!(name, "what was kept of its audits cannot be read: begun anew");
+                }
                 let pace = Pace::new(&self.config, *is_active, spread);
                 let stepped = step(former.as_ref(), report, &pace, now);
                 let event = stepped.transition.map(|transition| {
