@@ -15,7 +15,7 @@ pub(super) struct Audited {
     /// The record, as it was claimed.
     pub(super) stored: Stored,
     pub(super) outcome: Outcome,
-    /// Dropped when it has been written down, or cannot be: whoever waits for that hears of it.
+    /// Told when it has been written down, and dropped when it is not: whoever demanded it waits.
     pub(super) waited_for: Option<oneshot::Sender<()>>,
 }
 
