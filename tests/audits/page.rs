@@ -269,10 +269,12 @@ fn what_strangers_publish_is_text() {
     front.customers.add(NAME);
     front.publish("one.example.test");
     let dns = &front.customers.dns;
-    dns.add("one.example.test", txt(&["v=spf10 <script>alert(1)</script>\"><img src=x>\0"]));
+    dns.add("one.example.test", txt(&["v=spf1 <script>alert(1)</script>\"><img src=x>\0\u{202e}"]));
     let path = front.link(NAME);
     front.press(&path);
     let (_, page) = front.get(&path);
+    let shown = "&#60;script&#62;alert(1)&#60;/script&#62;&#34;&#62;&#60;img src=x&#62;␀\u{fffd}";
+    assert!(page.contains(shown), "{page}");
     assert!(!page.contains("<script>alert") && !page.contains("<img"), "{page}");
-    assert!(!page.contains('\0'), "{page}");
+    assert!(!page.contains(['\0', '\u{202e}']), "{page}");
 }
