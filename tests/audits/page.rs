@@ -65,7 +65,8 @@ fn what_was_mended_is_seen_at_once() {
     front.press(&path);
     let (_, page) = front.get(&path);
     assert!(page.contains("trk.one.example.test → pages.localhost"), "{page}");
-    assert!(page.contains("include:spf.example.test -all"), "{page}");
+    let found = "<dt>Found</dt><dd><code>v=spf1 include:spf.example.test -all</code></dd>";
+    assert!(page.contains(found), "{page}");
     assert_eq!(front.customers.show(NAME)["state"], "active");
     let spf = |audit: &Value| audit["report"]["sections"][0]["found"].clone();
     let found = spf(&front.audit(NAME));
@@ -222,7 +223,7 @@ fn a_look_that_takes_long_keeps_no_click_and_is_told_of() {
         println!("pressed: {took:?}; {clicks} clicks meanwhile, the slowest {slowest:?}");
         assert_eq!(status, 303);
         assert!(took > Duration::from_secs(3) && took < Duration::from_secs(7), "{took:?}");
-        assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+        assert!(slowest < Duration::from_secs(2), "{slowest:?}");
     });
     let (_, page) = front.get(&path);
     assert!(page.contains("The name is being looked at"), "{page}");
