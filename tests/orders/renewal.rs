@@ -114,8 +114,8 @@ fn leaf(house: &House, name: &str) -> String {
 }
 
 /// Sets the clock of a node ahead.
-fn ahead(node: &Node, hours: u64) {
+pub(crate) fn ahead(node: &Node, hours: u64) {
     fs::write(node.configuration().with_file_name("hours"), hours.to_string()).unwrap();
 }
 
-const AHEAD: Program = Program::Own("renewal::node_ahead");
+pub(crate) const AHEAD: Program = Program::Own("renewal::node_ahead");
