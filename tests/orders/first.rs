@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
+
 use crate::ca::{Faults, Side};
-use crate::customers::eventually;
+use crate::customers::{TARGET, eventually};
+use crate::dns::cname;
 use crate::house::{House, Plan, orders};
 use crate::node::{Client, Protocol};
 
@@ -79,6 +82,27 @@ async fn two_hundred_names_that_are_visited_at_once_take_one_order_each() {
     assert_eq!(placed.len(), 200);
     assert!(placed.values().all(|count| *count == 1), "{placed:?}");
     println!("requests of an order: {:.2}", passed.len() as f64 / 200.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_under_a_wildcard_cause_no_order_however_many_are_visited() {
+    let house = House::new(&Plan::default());
+    house.customers.dns.add("*.evil.test", cname(TARGET));
+    let (client, https) = (house.client(), house.node().https());
+    let visits = (0..FLOOD).map(|number| {
+        let client = client.clone();
+        async move {
+            let name = format!("n{number}.evil.test");
+            client.connect(https, &name, Protocol::Http1).await.err().is_some()
+        }
+    });
+    let visits: Vec<bool> = stream::iter(visits).buffer_unordered(64).collect().await;
+    assert!(visits.iter().all(|refused| *refused));
+    // Who is meant is served meanwhile.
+    house.publish("meant.example.test");
+    visit(&house, &client, "meant.example.test").await;
+    let placed = orders(&house.pebble.door().passed());
+    assert_eq!(placed.keys().collect::<Vec<_>>(), ["meant.example.test"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,4 +243,6 @@ const ROUNDS: usize = 15;
 const LEAST_OWN: f64 = 0.5;
 /// Questions what became of an order; their pauses double.
 const MOST_POLLS: usize = 6;
+/// Names that nobody published.
+const FLOOD: usize = 500;
 const BLINK: Duration = Duration::from_millis(50);
