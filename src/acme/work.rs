@@ -55,6 +55,12 @@ impl Work {
             Ok(account) => self.challenges.set_primary(account.key_thumbprint()),
             Err(failure) => tracing::warn!(%failure, "there is no account at the authority yet"),
         }
+        // An authority may look for what the process before this one told it to.
+        let names = self.docket.interrupted().await.unwrap_or_default();
+        let _told: Vec<_> = names.iter().map(|name| self.challenges.ordering(name)).collect();
+        if !names.is_empty() {
+            tokio::time::sleep(self.lease()).await;
+        }
     }
 
     /// Counts the orders that are kept.
