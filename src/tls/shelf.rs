@@ -88,6 +88,20 @@ impl Shelf {
         }
     }
 
+    /// The configuration to answer `host` with when all that is kept has expired by our clock.
+    pub(super) async fn find_expired(
+        &self,
+        host: &Hostname,
+        protocol: &Protocol,
+        now: Timestamp,
+    ) -> Option<Arc<ServerConfig>> {
+        let record = self.kept(host).await.ok()??;
+        // It may also have come back to life: a clock that was wrong is right again.
+        let ready = ready(&record, host, protocol, record.not_after.min(now))?;
+        tracing::warn!(%host, until = %record.not_after, "what is kept is served for want of better");
+        Some(ready.config)
+    }
+
     /// The certificate that is kept for a name.
     pub(super) async fn kept(&self, host: &Hostname) -> Result<Option<Record>, StoreError> {
         let Some(store) = self.store.get() else { return Err(StoreError::Closed) };

@@ -67,6 +67,22 @@ fn an_authority_that_has_forgotten_our_account_gets_another_one_and_goes_on() {
     assert!(house.is_served(NAME, 0));
 }
 
+#[test]
+fn a_clock_that_runs_ahead_of_all_certificates_takes_no_name_away() {
+    let house = CruelHouse::run_by(AHEAD, "", 1, "timeout = \"300ms\"");
+    let node = &house.customers.node;
+    certify(&house, NAME);
+    // Their validity ends in 2090.
+    ahead(node, 100 * 365 * 24);
+    house.authorities[0].behave(Manner::Silent);
+    for _ in 0..3 {
+        assert!(house.is_served(NAME, 0), "whether it has expired is for the client to say");
+    }
+    house.visit("other.example.test");
+    ahead(node, 1);
+    assert!(house.is_served(NAME, 0));
+}
+
 fn certify(house: &CruelHouse, name: &str) {
     house.customers.dns.add(name, cname(TARGET));
     house.customers.add(name);
