@@ -52,6 +52,8 @@ pub(super) fn start(
         })?;
         issuers.push((issuer.clone(), client, secret));
     }
+    let target = settings.domains.target.as_ref().map(Name::from);
+    let resolve = Arc::new(OwnResolver { lookup: Arc::clone(&lookup), target });
     let own = Client::new(own_port(), resolve);
     let own = own.map_err(|error| refused(&data, error.to_string()))?;
     let parts = acme::Parts {
@@ -129,6 +131,33 @@ impl Resolve for Resolver {
         Box::pin(async move {
             let found = self.0.addresses(&name).await;
             found.map_err(|failure| failure.to_string())
+        })
+    }
+}
+
+/// The same for our own port 80: a customer's name is dialled where the target is too, and nowhere
+/// else. Whoever publishes the name decides where it leads, and must not decide what of the inside
+/// we talk to.
+#[derive(Debug)]
+struct OwnResolver {
+    lookup: Arc<dyn Lookup>,
+    target: Option<Name>,
+}
+
+impl Resolve for OwnResolver {
+    fn resolve(&self, name: &Hostname) -> Resolving<'_> {
+        let name = Name::from(name);
+        Box::pin(async move {
+            let Some(target) = &self.target else { return Ok(Vec::new()) };
+            let (found, own) =
+                tokio::join!(self.lookup.addresses(&name), self.lookup.addresses(target));
+            let mut found = found.map_err(|failure| failure.to_string())?;
+            let own = own.map_err(|failure| format!("{failure} ({target})"))?;
+            found.retain(|address| own.contains(address));
+            if found.is_empty() {
+                return Err(format!("it has no address of {target}"));
+            }
+            Ok(found)
         })
     }
 }

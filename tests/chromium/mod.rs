@@ -235,7 +235,6 @@ impl Page<'_> {
 
     /// Keeps a picture of the whole page, however long, as PNG.
     pub fn whole_picture(&self, file: &Path) {
-        self.ask("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
         let asked = json!({ "format": "png", "captureBeyondViewport": true });
         let shot = self.ask("Page.captureScreenshot", asked);
         fs::write(file, STANDARD.decode(shot["data"].as_str().unwrap()).unwrap()).unwrap();
@@ -247,6 +246,7 @@ impl Page<'_> {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
         });
         self.ask("Emulation.setDeviceMetricsOverride", asked);
+        self.ask("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
     }
 
     /// Keeps a picture of the window as PNG.
