@@ -18,7 +18,9 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use waypost::fetch::{Client, FetchError, Policy, Reach, Redirects, Resolve, Resolving, Roots};
+use waypost::fetch::{
+    Client, Codings, FetchError, Policy, Ports, Reach, Redirects, Resolve, Resolving, Roots,
+};
 use waypost::hostname::Hostname;
 
 /// Says one answer after the other; the last one for ever.
@@ -53,8 +55,11 @@ fn policy() -> Policy {
         reach: Reach::Inside,
         roots: Roots::Public,
         is_plain_allowed: true,
+        ports: Ports::Any,
         redirects: Redirects::AtMost(3),
+        codings: Codings::Identity,
         content: 10_000,
+        idle: 8,
         connect: Duration::from_millis(400),
         step: Duration::from_millis(400),
         total: Duration::from_secs(2),

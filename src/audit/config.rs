@@ -1,12 +1,25 @@
 //! What an operator may set of the audit.
 
+use std::path::PathBuf;
+
 use super::{Draft, DraftKind, Published, dkim, name, spf};
 
 /// The settings of the audit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// Whether what stands at addresses that records name is fetched.
+    pub fetch: bool,
+    /// PEM files of the authorities whose mark certificates are trusted; empty when trust is not
+    /// judged.
+    pub mark_roots: Vec<PathBuf>,
     /// What the platform asks its customers to publish.
     pub expect: Expect,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { fetch: true, mark_roots: Vec::new(), expect: Expect::default() }
+    }
 }
 
 /// What the platform asks its customers to publish. `{sending_domain}` stands for the domain whose
@@ -46,6 +59,9 @@ pub struct Platform {
     pub target: String,
     /// The authorities that may certify, as CAA records name them.
     pub authorities: Vec<String>,
+    /// The authorities whose mark certificates are trusted, in DER; empty when trust is not
+    /// judged.
+    pub mark_roots: Vec<Vec<u8>>,
 }
 
 impl Expect {

@@ -19,6 +19,8 @@ pub mod domain;
 mod draft;
 mod finding;
 mod mailbox;
+pub mod mark;
+pub mod mta_sts;
 mod name;
 mod piece;
 mod published;

@@ -228,7 +228,10 @@ fn domains(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fin
 }
 
 fn audit(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished: &mut Finished) {
-    let expect = &mut settings.audit.expect;
+    let audit = &mut settings.audit;
+    section.take("fetch", &mut audit.fetch, choice(&SWITCHES));
+    section.take("mark_roots", &mut audit.mark_roots, |written, base| list(written, base, path));
+    let expect = &mut audit.expect;
     let (line, table) = section.table("expect");
     let mut inner = Section::of("audit.expect", line, table, base);
     inner.take("spf_include", &mut expect.spf_include, text);
@@ -407,6 +410,7 @@ const SECTIONS: [&str; 15] = [
     "node", "edge", "tls", "journal", "kafka", "links", "events", "domains", "audit", "dns",
     "acme", "store", "admin", "trace", "shutdown",
 ];
+const SWITCHES: [(&str, bool); 2] = [("on", true), ("off", false)];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
 static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];

@@ -181,12 +181,13 @@ impl Settings {
         }
     }
 
-    /// What an audit has to know of the platform.
+    /// What an audit has to know of the platform, without what stands in files.
     pub fn platform(&self) -> audit::Platform {
         audit::Platform {
             expect: self.audit.expect.clone(),
             target: self.domains.target.as_ref().map(ToString::to_string).unwrap_or_default(),
             authorities: self.domains.authorities.clone(),
+            mark_roots: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! `serve` and `dev` are one node with different settings; what `dev` adds is in [`Extras`].
 
+mod auditing;
 mod build;
 mod certification;
 mod claim;
@@ -16,8 +17,11 @@ mod readers;
 mod refusals;
 mod shipping;
 mod transitions;
+mod web;
 
+pub use auditing::{AuditorError, auditor};
 pub use build::ServeError;
 pub use examine::{Objection, examine};
 pub use feed::EachEvent;
 pub use node::{Ended, Extras, MakeSample, Running, World, serve};
+pub use web::{Reached, Web};

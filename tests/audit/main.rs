@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a test reads its cases as they lie there")]
 
 mod bounds;
+mod certificates;
 mod check_host;
 mod commands;
 mod discovery;
@@ -11,9 +12,12 @@ mod dns;
 mod domain;
 mod expected;
 mod held;
+mod mark;
+mod marks;
 mod over_dns;
 mod records;
 mod scene;
+mod site;
 mod waypost;
 mod wrong;
 mod zone;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use waypost::config::Settings;
+use waypost::disk::SystemDisk;
 
 use crate::dns::{DnsServer, a, caa, cname, mx, ns, txt};
 use crate::waypost::{Ended, audit};
@@ -48,15 +50,25 @@ impl Scene {
         scene
     }
 
-    /// Writes the configuration, with these settings of what is expected.
+    /// Writes the configuration, with these settings of what is expected. Nothing is fetched.
     pub(crate) fn with(&self, expect: &str) -> &Self {
+        self.configure("fetch = \"off\"", expect)
+    }
+
+    /// Writes the configuration, with these settings of the audit and of what is expected.
+    pub(crate) fn configure(&self, audit: &str, expect: &str) -> &Self {
         let (resolver, port) = (self.server.resolver(), self.server.port());
         let text = format!(
             "[dns]\nservers = [\"{resolver}\"]\nzone_port = {port}\ntimeout = \"500ms\"\n\
-             server_rate = 1000\n[audit.expect]\n{expect}\n"
+             server_rate = 1000\n[audit]\n{audit}\n[audit.expect]\n{expect}\n"
         );
         std::fs::write(self.config(), text).unwrap();
         self
+    }
+
+    /// What the configuration says.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::load(&SystemDisk, &self.config()).unwrap().unwrap()
     }
 
     fn config(&self) -> PathBuf {

@@ -85,6 +85,8 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("domains.refusal_longest", "heeded.rs"),
     ("domains.questions_per_domain", "heeded.rs"),
     ("domains.questions_in_all", "heeded.rs"),
+    ("audit.fetch", "audit/marks.rs"),
+    ("audit.mark_roots", "audit/marks.rs"),
     ("audit.expect.spf_include", "audit/domain.rs"),
     ("audit.expect.spf", "audit/domain.rs"),
     ("audit.expect.selector", "audit/domain.rs"),

@@ -115,6 +115,8 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("domains.refusal_longest", "\"2h\"", "", "refusal_longest: 7200s"),
     ("domains.questions_per_domain", "7", "", "questions_per_domain: 7"),
     ("domains.questions_in_all", "70", "", "questions_in_all: 70"),
+    ("audit.fetch", "\"off\"", "", "fetch: false"),
+    ("audit.mark_roots", "[\"m.pem\"]", "", "mark_roots: [\"/etc/waypost/m.pem\"]"),
     (
         "audit.expect.spf_include",
         "\"spf.p.example\"",

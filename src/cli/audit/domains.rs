@@ -21,6 +21,7 @@ use crate::config::Settings;
 use crate::disk::Disk;
 use crate::dns::Resolver;
 use crate::metrics::Metrics;
+use crate::server::auditor;
 
 /// Which domains are audited, and how they are told.
 #[derive(Args, Debug)]
@@ -54,6 +55,9 @@ pub(super) struct DomainsArgs {
     /// The domain's own DKIM key, as SELECTOR=KEY.
     #[arg(long, value_name = "SELECTOR=KEY", conflicts_with = "file")]
     dkim: Option<String>,
+    /// Fetch nothing: neither images nor mark certificates nor policies.
+    #[arg(long)]
+    no_fetch: bool,
     /// The resolver that is asked; without it, those of the configuration, else of the system.
     #[arg(long, value_name = "IP:PORT", value_parser = spf_check::resolver)]
     resolver: Option<SocketAddr>,
@@ -90,9 +94,12 @@ impl DomainsArgs {
         if let Some(resolver) = self.resolver {
             settings.dns.servers = vec![resolver];
         }
-        let platform = settings.platform();
-        let lookup = Resolver::new(settings.dns, &**disk, Arc::clone(clock), &Metrics::new())?;
-        let auditor = Auditor::new(platform, Arc::new(lookup), None, Arc::clone(clock));
+        if self.no_fetch {
+            settings.audit.fetch = false;
+        }
+        let dns = settings.dns.clone();
+        let lookup = Resolver::new(dns, &**disk, Arc::clone(clock), &Metrics::new())?;
+        let auditor = auditor(&settings, Arc::new(lookup), &**disk, Arc::clone(clock))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
