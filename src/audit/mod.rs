@@ -19,7 +19,7 @@ pub mod domain;
 mod draft;
 mod finding;
 mod mailbox;
-pub mod mark;
+pub mod mark_certificate;
 pub mod mta_sts;
 mod name;
 mod piece;

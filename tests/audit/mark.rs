@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use waypost::audit::mark::{Case, judge};
+use waypost::audit::mark_certificate::{Case, judge};
 use waypost::audit::{Finding, Severity};
 use waypost::clock::Timestamp;
 

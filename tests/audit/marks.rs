@@ -105,9 +105,9 @@ const FAULTS: &[Fault] = &[
             let deep = format!("{}{}", "<g>".repeat(5_000), "</g>".repeat(5_000));
             house.image(Page::of("image/svg+xml", IMAGE.replace("<rect", &(deep + "<rect"))));
         },
-        "B13",
+        "B10",
         "error",
-        "100",
+        "nested more than 100 deep",
     ),
     (
         |house| house.image(Page::of("image/svg+xml", IMAGE.replace("<rect", "<script/><rect"))),

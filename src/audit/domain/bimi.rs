@@ -5,7 +5,7 @@ use super::examine::View;
 use super::report::{Section, Topic};
 use super::subject::Depth;
 use crate::audit::bimi::{self, Indicator};
-use crate::audit::mark::{self, Case};
+use crate::audit::mark_certificate::{self, Case};
 use crate::audit::rules::bimi as rules;
 use crate::audit::{Finding, Rule, dmarc, svg};
 use crate::dns::Kind;
@@ -88,7 +88,7 @@ fn shown(
                 roots: &view.platform.mark_roots,
                 now: view.evidence.now,
             };
-            section.findings.extend(mark::judge(&file.bytes, &case));
+            section.findings.extend(mark_certificate::judge(&file.bytes, &case));
         }
         Some(Err(why)) => {
             let expected = "status 200 over https, from a public address";
