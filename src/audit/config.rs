@@ -34,6 +34,8 @@ pub struct Expect {
     pub selector: String,
     /// The key record of domains that have no key of their own.
     pub dkim: String,
+    /// Key records that went before it: the platform signs with none of them any longer.
+    pub former_dkim: Vec<String>,
     /// The DMARC record of a domain that has none.
     pub dmarc: String,
     /// The selector of BIMI.
@@ -75,6 +77,11 @@ impl Expect {
         dkim::read(&self.dkim).key
     }
 
+    /// The keys that the platform signed with before.
+    pub fn former_keys(&self) -> Vec<dkim::PublicKey> {
+        self.former_dkim.iter().filter_map(|text| dkim::read(text).key).collect()
+    }
+
     /// What cannot be served, as (key, reason); empty when all is well.
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
@@ -102,6 +109,9 @@ impl Expect {
             if let Some(reason) = fault(&Self::filled(text, EXAMPLE), kind) {
                 problems.push((key, reason));
             }
+        }
+        if self.former_dkim.iter().any(|text| dkim::read(text).key.is_none()) {
+            problems.push(("former_dkim", "expected key records, such as v=DKIM1; p=…".to_owned()));
         }
         let include = format!("include:{}", self.spf_include);
         if !self.spf.split(' ').any(|word| word.eq_ignore_ascii_case(&include)) {
@@ -139,6 +149,7 @@ impl Default for Expect {
             spf: "v=spf1 include:spf.aksend.net -all".to_owned(),
             selector: "ak".to_owned(),
             dkim: format!("v=DKIM1; k=rsa; p={SHARED_KEY}"),
+            former_dkim: Vec::new(),
             dmarc: format!("v=DMARC1; p=reject; sp=reject; rua=mailto:report@{PLACE}"),
             bimi_selector: "default".to_owned(),
             bimi: format!("v=BIMI1; l=https://{PLACE}/bimi/bimi.svg"),

@@ -162,8 +162,12 @@ pub fn worst_first(findings: &mut [Finding]) {
 
 /// The word for the worst of the findings, `clean` without any.
 pub fn status(findings: &[Finding]) -> String {
-    let worst = findings.iter().map(|finding| finding.severity).max();
-    worst.map_or_else(|| "clean".to_owned(), |worst| worst.to_string())
+    worst(findings.iter().map(|finding| finding.severity))
+}
+
+/// The word for the worst of some severities, `clean` without any.
+pub(super) fn worst(severities: impl Iterator<Item = Severity>) -> String {
+    severities.max().map_or_else(|| "clean".to_owned(), |worst| worst.to_string())
 }
 
 impl fmt::Display for Severity {

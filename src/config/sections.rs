@@ -238,6 +238,7 @@ fn audit(settings: &mut Settings, mut section: Section<'_>, base: &Path, finishe
     inner.take("spf", &mut expect.spf, text);
     inner.take("selector", &mut expect.selector, text);
     inner.take("dkim", &mut expect.dkim, text);
+    inner.take("former_dkim", &mut expect.former_dkim, |w, base| list(w, base, text));
     inner.take("dmarc", &mut expect.dmarc, text);
     inner.take("bimi_selector", &mut expect.bimi_selector, text);
     inner.take("bimi", &mut expect.bimi, text);

@@ -16,7 +16,7 @@ fn every_rule_has_cases_that_break_it_and_nearest_misses() {
         let own: Vec<_> = cases.iter().filter(|(_, own)| own.id == rule.id).collect();
         match own.as_slice() {
             // Of no record alone: its cases are those of whole domains.
-            [] if DOMAINS.contains(rule.id) => {}
+            [] if DOMAINS.iter().any(|cases| cases.contains(rule.id)) => {}
             [] => faults.push(format!("{}: no cases", rule.id)),
             [(_, own)] => {
                 if own.triggers.is_empty() || own.misses.is_empty() {
@@ -246,4 +246,4 @@ fn cases() -> Vec<(String, Rule)> {
         .collect()
 }
 
-const DOMAINS: &str = include_str!("domain.rs");
+const DOMAINS: [&str; 2] = [include_str!("domain.rs"), include_str!("marks.rs")];

@@ -1,7 +1,7 @@
 //! Which test holds each key whose effect is not held here.
 
 /// Keys that are held by another test, and by which.
-pub const ELSEWHERE: &[(&str, &str)] = &[
+pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("node.name", "kill.rs"),
     ("node.data", "kill.rs"),
     ("edge.https", "kill.rs"),
@@ -91,6 +91,7 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("audit.expect.spf", "audit/domain.rs"),
     ("audit.expect.selector", "audit/domain.rs"),
     ("audit.expect.dkim", "audit/domain.rs"),
+    ("audit.expect.former_dkim", "audit/domain.rs"),
     ("audit.expect.dmarc", "audit/domain.rs"),
     ("audit.expect.bimi_selector", "audit/domain.rs"),
     ("audit.expect.bimi", "audit/domain.rs"),
