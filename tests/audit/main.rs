@@ -6,12 +6,14 @@ mod bounds;
 mod certificates;
 mod check_host;
 mod commands;
+mod corners;
 mod discovery;
 #[path = "../dns/mod.rs"]
 mod dns;
 mod domain;
 mod expected;
 mod held;
+mod keys;
 mod mark;
 mod marks;
 mod over_dns;

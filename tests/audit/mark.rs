@@ -169,6 +169,27 @@ const FAULTS: &[Fault] = &[
 ];
 
 #[test]
+fn an_image_that_nobody_else_judges_is_judged_in_its_certificate() {
+    let bad = IMAGE.replace("<rect", "<script/><a/><rect");
+    let made = Mark::of("example.com", bad.as_bytes()).make();
+    let words = "the image in it has 2 errors, as B1";
+    assert!(told(&made, &CASE)[0].contains(words), "{:?}", told(&made, &CASE));
+    let case = Case { image: Some(bad.as_bytes()), ..CASE };
+    assert_eq!(told(&made, &case), Vec::<String>::new());
+}
+
+#[test]
+fn names_that_cannot_be_read_are_none() {
+    let mut mark = Mark::of("example.com", IMAGE.as_bytes());
+    mark.names.clear();
+    for value in [der(0x30, b"\x82\x7fx"), b"rubbish".to_vec()] {
+        mark.extensions = vec![(vec![2, 5, 29, 17], value, false)];
+        let told = told(&mark.make(), &CASE);
+        assert!(told.iter().any(|told| told.contains("names that cannot be read")), "{told:?}");
+    }
+}
+
+#[test]
 fn what_was_right_when_it_was_issued_stays_right() {
     let mut mark = Mark::of("example.com", IMAGE.as_bytes());
     mark.from = (2025, 3, 14);

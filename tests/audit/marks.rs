@@ -142,6 +142,18 @@ const FAULTS: &[Fault] = &[
         "error",
         "no trusted authority",
     ),
+    (
+        |house| house.image(Page::of("image/svg+xml", b"\x1f\x8b\x08rubbish".to_vec())),
+        "B10",
+        "error",
+        "gzip that cannot be unpacked",
+    ),
+    (
+        |house| house.site.put(POLICY, Page::Whole(503, String::new(), Vec::new())),
+        "X07",
+        "unknown",
+        "status 503",
+    ),
     (|house| house.policy("version: STSv1\nmode: on"), "X07", "weak", "mode: on"),
     (
         |house| house.policy("version: STSv1\nmode: enforce\nmx: a.example.com\nmax_age: 604800"),

@@ -34,7 +34,11 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let server = DnsServer::start(2);
+        Self::over(DnsServer::start(2))
+    }
+
+    /// A scene that this server shows.
+    pub(crate) fn over(server: DnsServer) -> Self {
         for apex in ["com", "net", "example"] {
             server.change(|records| records.zone(apex, 60));
         }

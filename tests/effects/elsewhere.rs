@@ -91,7 +91,7 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("audit.expect.spf", "audit/domain.rs"),
     ("audit.expect.selector", "audit/domain.rs"),
     ("audit.expect.dkim", "audit/domain.rs"),
-    ("audit.expect.former_dkim", "audit/domain.rs"),
+    ("audit.expect.former_dkim", "audit/keys.rs"),
     ("audit.expect.dmarc", "audit/domain.rs"),
     ("audit.expect.bimi_selector", "audit/domain.rs"),
     ("audit.expect.bimi", "audit/domain.rs"),

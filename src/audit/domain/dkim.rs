@@ -177,7 +177,7 @@ fn places(view: &View<'_>, selector: &str, name: &str) -> Vec<(String, May)> {
             turned.swap(0, 1);
         }
         let turned: String = turned.into_iter().collect();
-        let selectors = [turned, format!("{selector}1"), "default".to_owned(), "dkim".to_owned()];
+        let selectors = [turned, "default".to_owned()];
         places.push((format!("{selector}.{domain}"), May::Any));
         places.push((format!("{selector}._domainkeys.{domain}"), May::Any));
         places.extend(
