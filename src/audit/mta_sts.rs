@@ -1,5 +1,7 @@
 //! Policies for TLS on the way in (RFC 8461 §3.2): read, and held against the mail exchangers.
 
+use std::fmt;
+
 use super::Finding;
 use super::rules::extras::X07;
 
@@ -23,6 +25,16 @@ pub enum Mode {
     Testing,
     /// As if there were no policy.
     None,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Enforce => "enforce",
+            Self::Testing => "testing",
+            Self::None => "none",
+        })
+    }
 }
 
 impl Policy {
@@ -85,7 +97,7 @@ pub fn judge(text: &str, exchangers: &[String]) -> (Option<Policy>, Vec<Finding>
         Ok(policy) => policy,
         Err(found) => {
             let finding = Finding::weak(&X07, format!("a policy that is none: {found}"));
-            return (None, vec![finding.expected(example(exchangers))]);
+            return (None, vec![finding.expected(lines(Mode::Testing, exchangers))]);
         }
     };
     let mut findings = Vec::new();
@@ -101,7 +113,7 @@ pub fn judge(text: &str, exchangers: &[String]) -> (Option<Policy>, Vec<Finding>
             Mode::Enforce => Finding::error(&X07, found + ": senders do not deliver to it"),
             _ => Finding::weak(&X07, found),
         };
-        findings.push(finding.expected(example(exchangers)));
+        findings.push(finding.expected(lines(policy.mode, exchangers)));
     }
     if policy.mode == Mode::Testing {
         let finding =
@@ -110,16 +122,20 @@ pub fn judge(text: &str, exchangers: &[String]) -> (Option<Policy>, Vec<Finding>
     }
     if policy.mode != Mode::None && policy.max_age < SHORTEST {
         let found = format!("max_age: {}, less than a day", policy.max_age);
-        findings.push(Finding::weak(&X07, found).expected("weeks, such as 1209600"));
+        findings.push(Finding::weak(&X07, found).expected(format!("weeks, such as {PROPOSED}")));
     }
     (Some(policy), findings)
 }
 
-/// A policy that lets these exchangers take mail.
-fn example(exchangers: &[String]) -> String {
-    let hosts: Vec<_> = exchangers.iter().take(HOSTS).map(|host| format!("mx: {host}")).collect();
-    let hosts = if hosts.is_empty() { "mx: mail.example.com".to_owned() } else { hosts.join("\n") };
-    format!("version: STSv1\nmode: testing\n{hosts}\nmax_age: 1209600")
+/// The lines of a policy that lets these exchangers take mail.
+fn lines(mode: Mode, exchangers: &[String]) -> String {
+    let mut lines = vec!["version: STSv1".to_owned(), format!("mode: {mode}")];
+    lines.extend(exchangers.iter().take(HOSTS).map(|host| format!("mx: {host}")));
+    if exchangers.is_empty() {
+        lines.push("mx: mail.example.com".to_owned());
+    }
+    lines.push(format!("max_age: {PROPOSED}"));
+    format!("the lines {}", lines.join(" | "))
 }
 
 /// A host, or the hosts that are one label below a name.
@@ -134,6 +150,7 @@ fn host(value: &str) -> Result<String, String> {
 /// A year, as far as RFC 8461 §3.2 lets a policy hold.
 const LONGEST: u64 = 31_557_600;
 const SHORTEST: u64 = 86_400;
+const PROPOSED: u64 = 1_209_600;
 /// Hosts that are read of one policy.
 const HOSTS: usize = 100;
 
@@ -180,7 +197,8 @@ mod tests {
         let exchangers = ["mail.example.com".to_owned(), "mx.example.net".to_owned()];
         for hosts in [&exchangers[..], &[]] {
             let (_, findings) = judge("nothing", hosts);
-            let policy = read(&findings[0].expected).unwrap();
+            let lines = findings[0].expected.strip_prefix("the lines ").unwrap();
+            let policy = read(&lines.replace(" | ", "\n")).unwrap();
             assert!(hosts.iter().all(|host| policy.allows(host)));
         }
     }

@@ -3,11 +3,17 @@
 
 use std::time::Instant;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use waypost::audit::mark_certificate::{Case, judge};
 use waypost::audit::{Finding, Severity};
 use waypost::clock::Timestamp;
 
 use crate::certificates::{MARK_TYPE, Made, Mark, PILOT, der, logotype, logotype_at, packed};
+use crate::held;
 
 #[test]
 fn a_right_certificate_has_nothing_to_be_told_of() {
@@ -278,10 +284,41 @@ fn a_certificate_that_is_made_to_hurt_costs_no_more() {
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }
 
+/// Certificates with a few bytes changed or cut off, in and out of their signed part.
+#[test]
+fn no_bytes_make_the_reader_of_certificates_panic() {
+    let factor = if std::env::var_os("WAYPOST_LONG").is_some() { 1_000 } else { 1 };
+    let config = ProptestConfig {
+        cases: 1_000 * factor,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
+    let made = Mark::of("example.com", IMAGE.as_bytes()).make();
+    let leaf = unarmoured(&made.leaf);
+    let change = (any::<Index>(), any::<u8>());
+    proptest!(config, |(changes in vec(change, 1..6), cut in any::<Index>())| {
+        let mut bytes = leaf.clone();
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        let cut = &bytes[..cut.index(bytes.len())];
+        for bytes in [&bytes, cut] {
+            held::mark(format!("{}{}", armoured(bytes), made.issuer).as_bytes());
+            held::mark(bytes);
+        }
+    });
+}
+
 /// What is told beside that trust is not judged.
 fn told(made: &Made, case: &Case<'_>) -> Vec<String> {
     let findings = judge(&made.file(), case).into_iter();
     findings.filter(|f| f.severity != Severity::Note).map(|finding| finding.found).collect()
+}
+
+fn armoured(der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
 }
 
 fn unarmoured(pem: &str) -> Vec<u8> {

@@ -24,6 +24,10 @@ use crate::site::{Page, Site};
 fn a_logo_with_its_certificate_and_a_policy_are_right() {
     let house = House::new();
     assert_eq!(house.told(), Vec::<String>::new());
+    let shared = ["spf.aksend.net", "_dmarc.com", "com"];
+    let asked = house.scene.server.asked();
+    let own = asked.iter().filter(|asked| !shared.contains(&asked.name.as_str())).count();
+    assert!(own <= 30, "{own}: {asked:#?}");
     let heard = house.site.heard();
     assert_eq!(heard.len(), 3, "{heard:#?}");
     for request in heard {
