@@ -65,6 +65,15 @@
 //! is brought into the journal from there; so a crash between the two files neither loses an event
 //! nor makes a second one.
 //!
+//! # The walk of one audit
+//!
+//! ```text
+//! added ─due→ schedule(rate, places) ─ask→ Report ─step(former, now)→ what holds, transition
+//!   ─store.put(result + event, one change)→ due again, event pending ─journal→ settled
+//! ```
+//!
+//! What holds changes when two answers in a row say so; what DNS did not answer stays as it was.
+//!
 //! # The walk of one certificate
 //!
 //! ```text

@@ -6,75 +6,15 @@
 mod customers;
 mod dns;
 mod node;
+mod strace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 
 use customers::{Customers, TARGET, eventually};
 use dns::cname;
 use node::is_long;
-
-/// Strace upon threads of a process; let go when dropped.
-struct Strace(Child);
-
-impl Strace {
-    /// Has the process killed at the `nth` call of this kind by a thread.
-    fn kill(thread: &Path, call: &str, nth: usize) -> Option<Self> {
-        let inject = format!("inject={call}:signal=KILL:when={nth}");
-        let trace = format!("trace={call}");
-        Self::start(thread, &["-o", "/dev/null", "-e", &trace, "-e", &inject])
-    }
-
-    /// Writes the thread's calls that change files into `log`.
-    fn record(thread: &Path, log: &Path) -> Option<Self> {
-        Self::start(thread, &["-o", log.to_str().unwrap(), "-e", CALLS])
-    }
-
-    fn start(thread: &Path, arguments: &[&str]) -> Option<Self> {
-        let number = thread.file_name().unwrap().to_str().unwrap();
-        let started = Command::new("strace")
-            .args(["-qq", "-p", number])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let child = started.map_err(|error| customers::missing("strace", &error)).ok()?;
-        let strace = Self(child);
-        eventually("strace holds the thread", || {
-            let status = fs::read_to_string(thread.join("status")).unwrap();
-            (!status.contains("TracerPid:\t0\n")).then_some(())
-        });
-        Some(strace)
-    }
-
-    /// Lets go, and has written what it saw.
-    fn end(mut self) {
-        let process = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(process, rustix::process::Signal::TERM).unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Strace {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// The threads that write files, by their names: what others write are answers and wake-ups.
-fn threads(process: u32) -> BTreeMap<String, PathBuf> {
-    let tasks = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    let paths = tasks.map(|task| task.unwrap().path());
-    let named = paths.map(|path| {
-        let name = fs::read_to_string(path.join("comm")).unwrap();
-        (name.trim().to_owned(), path)
-    });
-    named.filter(|(name, _)| WRITERS.contains(&name.as_str())).collect()
-}
+use strace::{Strace, threads};
 
 /// How often the store has committed; none when the process is gone.
 fn commits(customers: &Customers) -> Option<u64> {
@@ -173,7 +113,3 @@ fn told(customers: &Customers, name: &str, states: &[&str]) {
     assert_eq!(ids.len(), states.len(), "{events:#?}");
     assert_eq!(whole.len(), states.len(), "repeats differ: {events:#?}");
 }
-
-/// The calls that change files.
-const CALLS: &str = "trace=pwrite64,write,pwritev,pwritev2,fdatasync,fsync,ftruncate,fallocate";
-const WRITERS: [&str; 3] = ["store-writer", "journal-writer", "journal-keeper"];

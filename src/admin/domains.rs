@@ -22,6 +22,7 @@ pub(super) fn routes() -> Router<Arc<Parts>> {
         .route("/v1/domains", get(list).post(add))
         .route("/v1/domains/{name}", get(show).delete(remove))
         .route("/v1/domains/{name}/check", post(check))
+        .route("/v1/domains/{name}/audit", get(audit))
 }
 
 #[derive(Deserialize)]
@@ -47,9 +48,31 @@ async fn list(State(parts): State<Arc<Parts>>, Query(paging): Query<Paging>) -> 
 
 async fn show(State(parts): State<Arc<Parts>>, Path(name): Path<String>) -> Response {
     match Hostname::parse(&name) {
-        Ok(name) => answered(parts.domains.register().show(&name).await),
+        Ok(name) => answered(shown(&parts, &name).await),
         Err(error) => failure(StatusCode::BAD_REQUEST, &format!("{name:?} {error}")),
     }
+}
+
+async fn shown(parts: &Parts, name: &Hostname) -> Result<Value, RegisterError> {
+    let mut domain = parts.domains.register().show(name).await?;
+    domain["audit"] = parts.audits.short(name).await?;
+    Ok(domain)
+}
+
+/// What the last audit found.
+async fn audit(State(parts): State<Arc<Parts>>, Path(name): Path<String>) -> Response {
+    match Hostname::parse(&name) {
+        Ok(name) => answered(audited(&parts, &name).await),
+        Err(error) => failure(StatusCode::BAD_REQUEST, &format!("{name:?} {error}")),
+    }
+}
+
+async fn audited(parts: &Parts, name: &Hostname) -> Result<Value, RegisterError> {
+    if parts.domains.register().domain(name).await?.is_none() {
+        return Err(RegisterError::Missing(name.clone()));
+    }
+    let audit = parts.audits.whole(name).await?;
+    Ok(json!({ "domain": name.as_str(), "audit": audit }))
 }
 
 async fn remove(State(parts): State<Arc<Parts>>, Path(name): Path<String>) -> Response {

@@ -25,6 +25,7 @@ use super::minting::Minting;
 use super::reading::Reading;
 use super::secure::Secure;
 use super::{Config, Readiness, Recent, Sample, routes};
+use crate::audit::schedule::Results;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::domains::Porter;
@@ -39,6 +40,8 @@ pub type ReloadKeys = Arc<dyn Fn() -> Result<bool, String> + Send + Sync>;
 pub struct Parts {
     /// The customers' hostnames.
     pub domains: Porter,
+    /// What audits found of them.
+    pub audits: Results,
     /// What the process counts.
     pub metrics: Metrics,
     /// Whether it can answer.

@@ -1,6 +1,7 @@
 //! What an operator may set of the audit.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Draft, DraftKind, Published, dkim, name, spf};
 
@@ -12,14 +13,18 @@ pub struct Config {
     /// PEM files of the authorities whose mark certificates are trusted; empty when trust is not
     /// judged.
     pub mark_roots: Vec<PathBuf>,
+    /// From one audit of an active domain to the next.
+    pub active_every: Duration,
+    /// The same for all other domains.
+    pub other_every: Duration,
+    /// From the first look that differs from what was known to the second.
+    pub second_look: Duration,
+    /// Audits begun in a second, in all; 0 when domains are audited only when somebody asks.
+    pub rate: u32,
+    /// Audits at the same time.
+    pub at_once: usize,
     /// What the platform asks its customers to publish.
     pub expect: Expect,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { fetch: true, mark_roots: Vec::new(), expect: Expect::default() }
-    }
 }
 
 /// What the platform asks its customers to publish. `{sending_domain}` stands for the domain whose
@@ -64,6 +69,44 @@ pub struct Platform {
     /// The authorities whose mark certificates are trusted, in DER; empty when trust is not
     /// judged.
     pub mark_roots: Vec<Vec<u8>>,
+}
+
+impl Config {
+    /// What cannot be served, as (key, reason); empty when all is well.
+    pub fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        for (key, wait) in [
+            ("active_every", self.active_every),
+            ("other_every", self.other_every),
+            ("second_look", self.second_look),
+        ] {
+            if !(Duration::from_secs(1)..=LONGEST_WAIT).contains(&wait) {
+                problems.push((key, "expected 1s to 366d".to_owned()));
+            }
+        }
+        if self.rate > 10_000 {
+            problems.push(("rate", "expected at most 10000".to_owned()));
+        }
+        if !(1..=4_096).contains(&self.at_once) {
+            problems.push(("at_once", "expected 1 to 4096".to_owned()));
+        }
+        problems
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            fetch: true,
+            mark_roots: Vec::new(),
+            active_every: DAY,
+            other_every: 7 * DAY,
+            second_look: Duration::from_secs(900),
+            rate: 15,
+            at_once: 32,
+            expect: Expect::default(),
+        }
+    }
 }
 
 impl Expect {
@@ -161,6 +204,8 @@ impl Default for Expect {
     }
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+const LONGEST_WAIT: Duration = Duration::from_secs(366 * 86_400);
 /// What stands for the domain in texts.
 const PLACE: &str = "{sending_domain}";
 /// A domain to try texts on.

@@ -29,14 +29,15 @@ pub(super) fn judged(mut report: Value) -> Value {
 }
 
 fn section(section: &mut Value) {
-    if let Some(texts) = section["found"].as_array_mut() {
+    if let Some(texts) = section.get_mut("found").and_then(Value::as_array_mut) {
         texts.truncate(FOUND);
         texts.iter_mut().for_each(|text| cut(text, TEXT));
     }
     for (key, most) in [("says", WORDS), ("expected", TEXT), ("record", TEXT)] {
         bound(section, key, most);
     }
-    let Some(findings) = section["findings"].as_array_mut() else { return };
+    let findings = section.get_mut("findings").and_then(Value::as_array_mut);
+    let Some(findings) = findings else { return };
     let (mut size, mut count) = (0, 0);
     for finding in findings.iter_mut() {
         for (key, most) in [("found", WORDS), ("expected", WORDS), ("record", TEXT)] {
@@ -51,10 +52,11 @@ fn section(section: &mut Value) {
 
 /// A record that was cut would be a wrong one: it is left out. Other texts are cut.
 fn bound(object: &mut Value, key: &str, most: usize) {
-    if key == "record" && object[key].as_str().is_some_and(|text| text.len() > most) {
-        object[key] = Value::Null;
+    let Some(text) = object.get_mut(key) else { return };
+    if key == "record" && text.as_str().is_some_and(|text| text.len() > most) {
+        *text = Value::Null;
     } else {
-        cut(&mut object[key], most);
+        cut(text, most);
     }
 }
 

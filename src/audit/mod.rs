@@ -28,6 +28,7 @@ mod name;
 mod piece;
 mod published;
 mod rules;
+pub mod schedule;
 pub mod sender_id;
 mod shown;
 mod span;

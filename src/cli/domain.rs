@@ -41,7 +41,7 @@ enum Command {
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
     },
-    /// Show one domain: its state, why, who must act, and what to paste.
+    /// Show one domain: its state, why, who must act, what to paste, and what its last audit found.
     Show {
         /// The hostname.
         domain: String,

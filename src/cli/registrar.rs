@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::runtime::Runtime;
 
 use super::domain::{Asked, PAGE};
+use crate::audit::schedule::Results;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::disk::{Access, Disk};
@@ -23,6 +24,7 @@ use crate::tls::Names;
 /// The store, and what is needed to use it.
 pub(super) struct Own {
     register: Register,
+    audits: Results,
     pub(super) store: LocalStore,
     drain: Drain,
     pub(super) runtime: Runtime,
@@ -95,7 +97,8 @@ impl Own {
             &settings.node.name,
             Arc::clone(clock),
         );
-        Ok(Self { register, store, drain, runtime })
+        let audits = Results::new(Arc::new(store.clone()));
+        Ok(Self { register, audits, store, drain, runtime })
     }
 
     /// Answers as a node would.
@@ -105,7 +108,11 @@ impl Own {
                 Asked::List { after, state } => {
                     Ok(self.register.list(after, PAGE, *state).await?.object())
                 }
-                Asked::Show(name) => self.register.show(name).await,
+                Asked::Show(name) => {
+                    let mut domain = self.register.show(name).await?;
+                    domain["audit"] = self.audits.short(name).await?;
+                    Ok(domain)
+                }
                 Asked::Remove(name) => self.register.remove(name).await,
                 Asked::Check(name) => self.register.check(name).await,
                 Asked::Add(additions) => {

@@ -84,9 +84,29 @@ pub(super) fn sheet(domain: &Value) -> String {
             Some(if part("detail").is_empty() { what } else { format!("{what}: {told}") }),
         );
     }
+    line("audit", audit(&domain["audit"]));
     line("since", text("since"));
     line("checked", text("checked"));
     let next = if domain["state"] == "removed" { "kept until" } else { "next check" };
     line(next, text("next_check"));
     sheet
+}
+
+/// What the last audit came to, and when that was.
+fn audit(audit: &Value) -> Option<String> {
+    let (status, at) = (audit["status"].as_str()?, audit["checked_at"].as_str()?);
+    let list = |key: &str| {
+        let topics = audit[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+        topics.collect::<Vec<_>>().join(", ")
+    };
+    let mut told = format!("{status}, at {at}");
+    for (key, words) in
+        [("doubted", "seen otherwise once, not yet twice"), ("unanswered", "DNS did not answer")]
+    {
+        let topics = list(key);
+        if !topics.is_empty() {
+            told.push_str(&format!("; {words}: {topics}"));
+        }
+    }
+    Some(told)
 }

@@ -231,6 +231,12 @@ fn audit(settings: &mut Settings, mut section: Section<'_>, base: &Path, finishe
     let audit = &mut settings.audit;
     section.take("fetch", &mut audit.fetch, choice(&SWITCHES));
     section.take("mark_roots", &mut audit.mark_roots, |written, base| list(written, base, path));
+    section.take("active_every", &mut audit.active_every, duration);
+    section.take("other_every", &mut audit.other_every, duration);
+    section.take("second_look", &mut audit.second_look, duration);
+    section.take("rate", &mut audit.rate, count_of);
+    section.take("at_once", &mut audit.at_once, whole);
+    section.refuse(audit.problems());
     let expect = &mut audit.expect;
     let (line, table) = section.table("expect");
     let mut inner = Section::of("audit.expect", line, table, base);

@@ -129,6 +129,7 @@ impl Default for Settings {
             shutdown: Shutdown { delay: Duration::ZERO, grace: Duration::from_secs(10) },
         };
         settings.place_under_data();
+        settings.say_what_is_audited();
         settings
     }
 }
@@ -204,6 +205,12 @@ impl Settings {
         }
     }
 
+    /// Without a name that tracking names lead to, nothing is asked about them.
+    fn say_what_is_audited(&mut self) {
+        let is_asking = self.domains.target.is_some();
+        self.domains.audit_rate = if is_asking { self.audit.rate } else { 0 };
+    }
+
     fn place_under_data(&mut self) {
         let data = &self.node.data;
         self.journal.directory = data.join(&self.journal.directory);
@@ -227,6 +234,7 @@ impl Settings {
         let Finished { problems, .. } = sections::read(&mut settings, document, base);
         settings.place_under_data();
         settings.keep_what_is_needed();
+        settings.say_what_is_audited();
         (settings, problems)
     }
 }

@@ -87,17 +87,21 @@ impl Register {
             _ => 0,
         };
         // Mostly they are new, so that is tried first, all at once.
-        let mut fresh = Vec::new();
+        let (mut fresh, mut audits) = (Vec::new(), Vec::new());
         for addition in &left {
             let mut domain = Domain::new(addition.name.clone(), origin, now);
             addition.apply(&mut domain);
             place += 1;
             let due = self.first_look(origin, place, now);
+            let in_file = (origin == Origin::File).then_some(place);
+            audits.extend(self.first_audit(&domain, in_file, now));
             fresh.push(change(&domain, Expected::Absent, due, None));
         }
+        let count = fresh.len();
+        fresh.append(&mut audits);
         let made = self.inner.store.put(fresh).await?;
-        let conflicts: Vec<bool> = made.iter().map(Result::is_err).collect();
-        added.new = made.len() as u64 - conflicts.iter().filter(|is| **is).count() as u64;
+        let conflicts: Vec<bool> = made.iter().take(count).map(Result::is_err).collect();
+        added.new = count as u64 - conflicts.iter().filter(|is| **is).count() as u64;
         let mut at = conflicts.iter();
         left.retain(|_| at.next() == Some(&true));
         for addition in left {
@@ -164,8 +168,9 @@ impl Register {
                     (domain, prompt(now), Some(event), &mut added.new)
                 }
             };
+            let beside = self.beside(&domain).await?.change;
             let change = change(&domain, Expected::Version(stored.version), due, event);
-            if self.put_one(change).await?.is_ok() {
+            if self.put([change].into_iter().chain(beside).collect()).await?.is_ok() {
                 *count += 1;
                 return Ok(());
             }

@@ -10,6 +10,8 @@ use crate::hostname::Hostname;
 pub struct Config {
     /// Whether names that lead to us are to be certified.
     pub is_certifying: bool,
+    /// Audits that are begun in a second, which new names are spread by; 0 when none is audited.
+    pub audit_rate: u32,
     /// Who is let in.
     pub admission: Admission,
     /// The name that customers' CNAMEs lead to; none when nothing is asked of the DNS.
@@ -67,6 +69,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             is_certifying: false,
+            audit_rate: 0,
             admission: Admission::Cname,
             target: Hostname::parse("trk.aksend.net").ok(),
             files: Vec::new(),

@@ -26,6 +26,7 @@
 
 mod addition;
 mod attempt;
+mod auditing;
 mod certification;
 mod config;
 mod domain;

@@ -1,14 +1,15 @@
 //! The register of domains: everything that is kept, and each transition with its event.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use serde_json::Value;
 use thiserror::Error;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
+use super::auditing::Beside;
 use super::certification::Haste;
 use super::judge::{is_ordered, judge};
 use super::{
@@ -42,7 +43,9 @@ pub(super) struct Inner {
     /// Names that are being looked at; a look is not begun twice.
     looking: DashMap<Hostname, ()>,
     /// Told when an event waits in the store.
-    told: Notify,
+    pub(super) told: Notify,
+    /// Told of each record of audits that goes with its domain.
+    pub(super) removed_audits: OnceLock<mpsc::Sender<Stored>>,
 }
 
 /// Why a call failed.
@@ -73,8 +76,18 @@ impl Register {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let node = node.to_owned();
-        let (ids, looking, told) = (Mutex::default(), DashMap::new(), Notify::new());
-        let inner = Inner { store, config, clock, looker, is_certified, node, ids, looking, told };
+        let inner = Inner {
+            store,
+            config,
+            clock,
+            looker,
+            is_certified,
+            node,
+            ids: Mutex::default(),
+            looking: DashMap::new(),
+            told: Notify::new(),
+            removed_audits: OnceLock::new(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -180,6 +193,7 @@ impl Register {
         if self.wish(&judged).is_some() {
             changes.push(wanted(&judged.domain, now));
         }
+        changes.extend(self.first_audit(&judged.domain, None, now));
         self.put(changes).await?.or_else(|error| match error {
             // Another visit was faster.
             PutError::Conflict => Ok(0),
@@ -272,9 +286,17 @@ impl Register {
             };
             let event = told.map(|from| self.event(&domain, from, self.inner.clock.wall()));
             let due = Some(Due { at: due, lane });
+            let mut beside = match event {
+                Some(_) => self.beside(&domain).await?,
+                None => Beside::default(),
+            };
             let change = change(&domain, Expected::Version(stored.version), due, event);
-            match self.put_one(change).await? {
-                Ok(_) => return Ok(Some(domain)),
+            let changes = [change].into_iter().chain(beside.change.take()).collect();
+            match self.put(changes).await? {
+                Ok(_) => {
+                    self.went(beside);
+                    return Ok(Some(domain));
+                }
                 Err(PutError::Conflict) => {}
                 Err(PutError::Damaged | PutError::TooLarge) => {
                     let (kind, name) = (Kind::Domain, name.to_string());
@@ -293,7 +315,10 @@ impl Register {
     }
 
     /// Makes changes at once, of which the first is the one that counts.
-    async fn put(&self, changes: Vec<Change>) -> Result<Result<u64, PutError>, StoreError> {
+    pub(super) async fn put(
+        &self,
+        changes: Vec<Change>,
+    ) -> Result<Result<u64, PutError>, StoreError> {
         let tells = changes.iter().any(|change| change.event.is_some());
         let made = self.inner.store.put(changes).await?;
         let made = made.into_iter().next().unwrap_or(Err(PutError::Conflict));

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::auditing;
+use super::audits;
 use super::build;
 use super::certification;
 use super::node::World;
@@ -53,7 +53,7 @@ pub fn examine(settings: &Settings, world: &World) -> Vec<Objection> {
         }
     }
     for file in &settings.audit.mark_roots {
-        if let Err(reason) = auditing::authorities(disk, file) {
+        if let Err(reason) = audits::authorities(disk, file) {
             object("audit.mark_roots", 0, format!("{} {reason}", file.display()));
         }
     }

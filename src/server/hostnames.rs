@@ -10,8 +10,10 @@ use tokio::sync::mpsc;
 
 use super::build::{Parts, ServeError};
 use super::node::World;
-use super::{certification, refusals, transitions};
+use super::{audits, certification, refusals, transitions};
 use crate::acme::Certifier;
+use crate::audit::domain::Auditor;
+use crate::audit::schedule::Results;
 use crate::config::Settings;
 use crate::disk::{Disk, Reading};
 use crate::dns::{Lookup, Resolver};
@@ -26,6 +28,7 @@ use crate::store::{LocalStore, Store};
 pub(super) struct Hostnames {
     pub(super) porter: Porter,
     pub(super) certifier: Option<Certifier>,
+    pub(super) auditor: Auditor,
     store: LocalStore,
     drain: Drain,
 }
@@ -48,6 +51,7 @@ impl Hostnames {
         let resolver = Resolver::new(dns, &*world.disk, Arc::clone(&clock), metrics)?;
         let lookup: Arc<dyn Lookup> = Arc::new(resolver);
         let looker = Looker::new(Arc::clone(&lookup), &settings.domains);
+        let auditor = audits::of_node(settings, world, Arc::clone(&lookup));
         let certificates = parts.certificates.clone();
         let register = Register::new(
             settings.domains.clone(),
@@ -63,7 +67,7 @@ impl Hostnames {
         parts.certificates.attach(Arc::clone(&kept));
         let witnesses = (&porter, kept, lookup);
         let certifier = certification::start(settings, world, parts, witnesses, metrics, drain)?;
-        Ok(Self { porter, certifier, store, drain: own })
+        Ok(Self { porter, certifier, auditor, store, drain: own })
     }
 
     /// Begins to bring events into the journal and names out of files.
@@ -95,6 +99,24 @@ impl Hostnames {
                 () = ending.ending() => {}
             }
         });
+    }
+
+    /// Begins to audit, once links are answered.
+    pub(super) fn audit(
+        &self,
+        settings: &Settings,
+        world: &World,
+        metrics: &Metrics,
+        drain: &Drain,
+    ) {
+        let store: Arc<dyn Store> = Arc::new(self.store.clone());
+        let parts = (&self.auditor, self.porter.register(), store);
+        audits::start(settings, world, parts, metrics, drain);
+    }
+
+    /// What audits found.
+    pub(super) fn results(&self) -> Results {
+        Results::new(Arc::new(self.store.clone()))
     }
 
     /// Lets go of the store, so that the process that comes after can have it while this one

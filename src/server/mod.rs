@@ -2,7 +2,7 @@
 //!
 //! `serve` and `dev` are one node with different settings; what `dev` adds is in [`Extras`].
 
-mod auditing;
+mod audits;
 mod build;
 mod certification;
 mod claim;
@@ -19,7 +19,7 @@ mod shipping;
 mod transitions;
 mod web;
 
-pub use auditing::{AuditorError, auditor};
+pub use audits::{AuditorError, auditor};
 pub use build::ServeError;
 pub use examine::{Objection, examine};
 pub use feed::EachEvent;

@@ -20,6 +20,7 @@ use super::reactors;
 use super::readers::Readers;
 use super::shipping::Kafka;
 use crate::admin::{self, NodeFile, Readiness, Recent, Sample};
+use crate::audit::schedule::Results;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::disk::Disk;
@@ -116,6 +117,7 @@ struct Shown {
     token: Option<Vec<u8>>,
     keys: Keys,
     porter: Porter,
+    audits: Results,
 }
 
 impl Node {
@@ -155,11 +157,13 @@ impl Node {
         let direct = kafka.as_ref().map(Kafka::direct);
         let appenders =
             reactors::start(&door, sockets, &node, direct, grace).map_err(ServeError::Thread)?;
+        hostnames.audit(settings, &world, &node.metrics, drain);
         let kafka_now = kafka.as_ref();
         let mut readers =
             Readers { settings, world: &world, kafka: kafka_now, journal, opening, feed: None };
         let certificates = parts.certificates.clone();
-        let shown = Shown { bound, token, keys: keys.clone(), porter: hostnames.porter.clone() };
+        let (porter, audits) = (hostnames.porter.clone(), hostnames.results());
+        let shown = Shown { bound, token, keys: keys.clone(), porter, audits };
         let serving = async {
             let admin = claim.door_in_time(admin, settings, &world, &node.metrics.degraded).await?;
             node.show(&mut readers, admin, shown, parts, (extras, ready))?;
@@ -214,7 +218,7 @@ impl Node {
         (extras, ready): (Extras, impl FnOnce(&Running)),
     ) -> Result<(), ServeError> {
         let (settings, world) = (readers.settings, readers.world);
-        let Shown { bound, token, keys, porter } = shown;
+        let Shown { bound, token, keys, porter, audits } = shown;
         let running = Running {
             https: bound.https,
             http: bound.http,
@@ -223,8 +227,13 @@ impl Node {
             authority_file: parts.authority_file,
             keyring: parts.keyring,
         };
-        readers.feed =
-            self.open_admin(settings, world, extras, (door, token, keys, porter), &running)?;
+        readers.feed = self.open_admin(
+            settings,
+            world,
+            extras,
+            (door, token, keys, (porter, audits)),
+            &running,
+        )?;
         readers.begin(self)?;
         let file = self.node_file(settings, &running, world);
         self.tell(file, &settings.node.data, &world.disk);
@@ -237,7 +246,12 @@ impl Node {
         settings: &Settings,
         world: &World,
         extras: Extras,
-        (door, token, keys, domains): (admin::Door, Option<Vec<u8>>, Keys, Porter),
+        (door, token, keys, (domains, audits)): (
+            admin::Door,
+            Option<Vec<u8>>,
+            Keys,
+            (Porter, Results),
+        ),
         running: &Running,
     ) -> Result<Option<Feed>, ServeError> {
         let is_dev = extras.sample.is_some() || extras.each_event.is_some();
@@ -252,6 +266,7 @@ impl Node {
         let links = link_form(settings, running);
         let parts = admin::Parts {
             domains,
+            audits,
             metrics: self.metrics.clone(),
             readiness: self.readiness.clone(),
             token,

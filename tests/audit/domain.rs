@@ -196,7 +196,8 @@ const FAULTS: &[(Change, &str, &str, &str)] = &[
         "customer",
     ),
     (|dns| dns.fault("com", Fault::ServFailFor(crate::dns::Kind::CAA)), "T04", "unknown", "nobody"),
-    (|dns| dns.fault_at(2, "example.com", Fault::ServFail), "X04", "weak", "customer"),
+    (|dns| dns.fault_at(2, "example.com", Fault::Lame), "X04", "weak", "customer"),
+    (|dns| dns.fault_at(2, "example.com", Fault::Drop), "X04", "unknown", "nobody"),
     (
         |dns| {
             dns.remove("example.com");

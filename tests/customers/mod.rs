@@ -57,10 +57,12 @@ impl Customers {
         hosts: &[&str],
     ) -> Self {
         let port = dns.port();
+        // Nothing is asked but what a test is about.
+        let audit = if more.contains("[audit]") { "" } else { "[audit]\nrate = 0\n" };
         let more = format!(
             "[dns]\nservers = [\"{resolver}\"]\ntimeout = \"400ms\"\nzone_port = {port}\n\
              server_rate = 10000\n\n[domains]\nadmission = \"{admission}\"\ntarget = \"{TARGET}\"\n\
-             authorities = [\"ca.test\"]\n{domains}\n{more}"
+             authorities = [\"ca.test\"]\n{domains}\n{audit}\n{more}"
         );
         let node = Node::start(&Setup { more, ..Setup::of(hosts) });
         Self { dns, node }

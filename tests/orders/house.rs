@@ -120,7 +120,7 @@ fn node_run_by(
         "[dns]\nservers = [\"{resolver}\"]\ntimeout = \"2s\"\nzone_port = {}\n\
          server_rate = 10000\n\n[domains]\nadmission = \"cname\"\ntarget = \"{TARGET}\"\n\
          authorities = [\"ca.test\"]\nquestions_per_domain = 100000\nquestions_in_all = 100000\n\
-         names_per_domain = 100000\nnames_in_all = 100000\n{domains}\n\n{acme}",
+         names_per_domain = 100000\nnames_in_all = 100000\n{domains}\n\n[audit]\nrate = 0\n\n{acme}",
         dns.port()
     );
     // All visitors of a test come from one address.

@@ -117,6 +117,11 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("domains.questions_in_all", "70", "", "questions_in_all: 70"),
     ("audit.fetch", "\"off\"", "", "fetch: false"),
     ("audit.mark_roots", "[\"m.pem\"]", "", "mark_roots: [\"/etc/waypost/m.pem\"]"),
+    ("audit.active_every", "\"25h\"", "", "active_every: 90000s"),
+    ("audit.other_every", "\"8d\"", "", "other_every: 691200s"),
+    ("audit.second_look", "\"16m\"", "", "second_look: 960s"),
+    ("audit.rate", "19", "", " rate: 19,"),
+    ("audit.at_once", "33", "", "at_once: 33"),
     (
         "audit.expect.spf_include",
         "\"spf.p.example\"",

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
 
+use super::anew::Anew;
 use super::evidence::{Asked, Evidence, File, Files, Needs, Unfetched, Wanted, Way};
 use super::examine::examine;
 use super::report::Report;
@@ -37,6 +38,13 @@ impl Auditor {
     /// What the platform asks for.
     pub fn platform(&self) -> &Platform {
         &self.platform
+    }
+
+    /// The same, which asks past what is remembered of a domain's own names.
+    #[must_use]
+    pub fn anew(&self, subject: &Subject) -> Self {
+        let lookup = Arc::new(Anew::new(Arc::clone(&self.lookup), subject));
+        Self { lookup, ..self.clone() }
     }
 
     /// Makes a report, and tells what was asked for it. Ends in bounded time: what is not

@@ -7,6 +7,7 @@
 //! publish was put in place of what was found, and judged again: it has no error, and the finding
 //! that it stands at is gone. For SPF it holds what was there, and what was missing.
 
+mod anew;
 mod auditor;
 mod bimi;
 mod dkim;

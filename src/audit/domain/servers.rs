@@ -7,7 +7,7 @@ use super::subject::Depth;
 use crate::audit::Finding;
 use crate::audit::answers::Found;
 use crate::audit::rules::{extras, spf};
-use crate::dns::{Kind, Name, Question, ZoneReply};
+use crate::dns::{Failure, Kind, Name, Question, ZoneReply};
 
 /// What is to be said of the zone.
 pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Section {
@@ -58,9 +58,12 @@ fn agreement(reply: &ZoneReply, section: &mut Section) {
     for server in &reply.servers {
         if let Err(why) = &server.result {
             let found = format!("{} does not answer for it: {why}", server.server);
-            section
-                .findings
-                .push(Finding::weak(&extras::X04, found).expected("an answer of every server"));
+            let finding = match why {
+                Failure::Lame | Failure::Refused => Finding::weak(&extras::X04, found),
+                // Silence says nothing of the server: it may be the way to it, or our own haste.
+                _ => Finding::unknown(&extras::X04, found),
+            };
+            section.findings.push(finding.expected("an answer of every server"));
         }
     }
     if count == 1 {

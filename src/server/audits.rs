@@ -1,22 +1,27 @@
-//! The audit, put together from the settings: for commands and for nodes alike.
+//! The audit, put together from the settings: for commands, and for nodes, which go on auditing.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::certification;
+use super::node::World;
 use super::web::{Reached, Web};
 use crate::audit::Platform;
 use crate::audit::domain::{Auditor, Files};
+use crate::audit::schedule::Schedule;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::disk::Disk;
 use crate::dns::Lookup;
+use crate::domains::Register;
+use crate::drain::Drain;
 use crate::fetch::{Roots, RootsError};
+use crate::metrics::Metrics;
+use crate::store::Store;
 
-/// Why nothing can be audited: the operator's to mend.
+/// Why nothing can be audited as the settings have it: the operator's to mend.
 #[derive(Debug, Error)]
 pub enum AuditorError {
     /// The roots of mark certificates cannot be used.
@@ -32,12 +37,6 @@ pub enum AuditorError {
     Roots(#[from] RootsError),
 }
 
-impl From<AuditorError> for io::Error {
-    fn from(error: AuditorError) -> Self {
-        Self::new(io::ErrorKind::InvalidData, error)
-    }
-}
-
 /// An auditor as the settings have it: with what they expect, the roots that they name, and, when
 /// they say so, the web. Reads files, so it blocks.
 pub fn auditor(
@@ -48,12 +47,47 @@ pub fn auditor(
 ) -> Result<Auditor, AuditorError> {
     let mark_roots = mark_roots(disk, &settings.audit.mark_roots)?;
     let platform = Platform { mark_roots, ..settings.platform() };
-    let web = match settings.audit.fetch {
-        false => None,
-        true => Some(Web::new(Arc::clone(&lookup), &Reached::default())?),
-    };
-    let files = web.map(|web| Arc::new(web) as Arc<dyn Files>);
+    let files = files(settings, &lookup)?;
     Ok(Auditor::new(platform, lookup, files, clock))
+}
+
+/// The one auditor of a node, which all who audit share. Roots that cannot be used are told and
+/// left out, since a restart asks for no more than running does.
+pub(super) fn of_node(settings: &Settings, world: &World, lookup: Arc<dyn Lookup>) -> Auditor {
+    let clock = || Arc::clone(&world.clock);
+    auditor(settings, Arc::clone(&lookup), &*world.disk, clock()).unwrap_or_else(|error| {
+        tracing::error!(%error, "audits do not judge whether mark certificates are trusted");
+        let files = files(settings, &lookup).unwrap_or_default();
+        Auditor::new(settings.platform(), lookup, files, clock())
+    })
+}
+
+/// Begins to audit what is due, beside serving.
+pub(super) fn start(
+    settings: &Settings,
+    world: &World,
+    (auditor, register, store): (&Auditor, &Register, Arc<dyn Store>),
+    metrics: &Metrics,
+    drain: &Drain,
+) {
+    if settings.domains.audit_rate == 0 {
+        return;
+    }
+    let kept = (register.clone(), store);
+    let node = (settings.node.name.as_str(), Arc::clone(&world.clock));
+    Schedule::start(&settings.audit, auditor.clone(), kept, node, metrics, drain);
+}
+
+/// The web, when it is to be asked.
+fn files(
+    settings: &Settings,
+    lookup: &Arc<dyn Lookup>,
+) -> Result<Option<Arc<dyn Files>>, RootsError> {
+    if !settings.audit.fetch {
+        return Ok(None);
+    }
+    let web = Web::new(Arc::clone(lookup), &Reached::default())?;
+    Ok(Some(Arc::new(web)))
 }
 
 /// The certificates of files in PEM, as DER. Blocks.

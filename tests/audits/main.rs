@@ -1,0 +1,17 @@
+//! Audits that nobody asks for, over a whole node.
+
+#![allow(clippy::disallowed_methods, reason = "a test starts processes and reads clocks and files")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../customers/mod.rs"]
+mod customers;
+#[path = "../dns/mod.rs"]
+mod dns;
+mod house;
+mod lasting;
+#[path = "../node/mod.rs"]
+mod node;
+mod schedule;
+mod start;
+#[path = "../strace/mod.rs"]
+mod strace;
