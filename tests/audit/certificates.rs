@@ -23,6 +23,9 @@ pub(crate) struct Mark {
     pub(crate) issuer_usages: Vec<Vec<u64>>,
     pub(crate) is_issuer_authority: bool,
     pub(crate) issuer_to: (i32, u8, u8),
+    pub(crate) issuer_keys: Vec<KeyUsagePurpose>,
+    /// How many authorities the root lets stand below it, where it says so.
+    pub(crate) below_root: Option<u8>,
 }
 
 /// A certificate with those of its issuers, in PEM and DER.
@@ -67,6 +70,8 @@ impl Mark {
             issuer_usages: vec![MARKS.to_vec()],
             is_issuer_authority: true,
             issuer_to: (2099, 6, 1),
+            issuer_keys: vec![KeyUsagePurpose::KeyCertSign],
+            below_root: None,
         }
     }
 
@@ -79,11 +84,15 @@ impl Mark {
     /// The certificate, signed by an issuer that a root signed.
     pub(crate) fn make(&self) -> Made {
         let root_key = KeyPair::generate().unwrap();
-        let root = authority("Root", &[]);
+        let mut root = authority("Root", &[]);
+        if let Some(most) = self.below_root {
+            root.is_ca = IsCa::Ca(BasicConstraints::Constrained(most));
+        }
         let root_certificate = root.self_signed(&root_key).unwrap();
         let root_issuer = Issuer::new(root, root_key);
         let key = KeyPair::generate().unwrap();
         let mut issuer = authority("Issuer", &self.issuer_usages);
+        issuer.key_usages.clone_from(&self.issuer_keys);
         if !self.is_issuer_authority {
             issuer.is_ca = IsCa::ExplicitNoCa;
         }

@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use rcgen::KeyUsagePurpose;
 use waypost::audit::mark_certificate::{Case, judge};
 use waypost::audit::{Finding, Severity};
 use waypost::clock::Timestamp;
@@ -82,6 +83,11 @@ const FAULTS: &[Fault] = &[
         "certificate 2 may not issue mark certificates",
     ),
     (|mark| mark.is_issuer_authority = false, Severity::Error, "may not issue certificate 1"),
+    (
+        |mark| mark.issuer_keys = vec![KeyUsagePurpose::CrlSign],
+        Severity::Error,
+        "may not issue certificate 1",
+    ),
     (|mark| mark.issuer_to = (2026, 1, 1), Severity::Error, "certificate 2 is not valid"),
     (|mark| mark.is_authority = true, Severity::Error, "that of an authority"),
     (|mark| mark.logotype = None, Severity::Error, "without an image"),
@@ -173,6 +179,18 @@ const FAULTS: &[Fault] = &[
         "name constraints",
     ),
 ];
+
+#[test]
+fn an_authority_has_no_more_below_it_than_it_says() {
+    for (most, faults) in [(Some(0), 1), (Some(1), 0), (None, 0)] {
+        let mut mark = Mark::of("example.com", IMAGE.as_bytes());
+        mark.below_root = most;
+        let made = mark.make();
+        let file = [made.file(), made.root.into_bytes()].concat();
+        let findings = judge(&file, &Case { roots: std::slice::from_ref(&made.root_der), ..CASE });
+        assert_eq!(findings.len(), faults, "{most:?}: {findings:#?}");
+    }
+}
 
 #[test]
 fn an_image_that_nobody_else_judges_is_judged_in_its_certificate() {

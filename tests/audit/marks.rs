@@ -49,6 +49,14 @@ fn a_logo_with_its_certificate_and_a_policy_are_right() {
     }
 }
 
+#[test]
+fn a_chain_may_be_longer_than_an_image() {
+    let house = House::new();
+    let long = [b"x\n".repeat(50_000), house.certificate.clone()].concat();
+    house.site.put("example.com/a.pem", Page::of("application/pem", long));
+    assert_eq!(house.told(), Vec::<String>::new());
+}
+
 /// What is wrong, and the rule, severity and words that tell it.
 type Fault = (fn(&House), &'static str, &'static str, &'static str);
 
@@ -130,6 +138,15 @@ const FAULTS: &[Fault] = &[
         "B17",
         "error",
         "could not be fetched: the server answers with status 404",
+    ),
+    (
+        |house| {
+            let long = [vec![b' '; 300_000], house.certificate.clone()].concat();
+            house.site.put("example.com/a.pem", Page::of("application/pem", long));
+        },
+        "B17",
+        "error",
+        "larger than 262144 bytes",
     ),
     (
         |house| house.site.put("example.com/a.pem", Page::of("text/html", "<html>")),
