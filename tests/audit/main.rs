@@ -14,6 +14,7 @@ mod domain;
 mod expected;
 mod held;
 mod keys;
+mod known;
 mod mark;
 mod marks;
 mod over_dns;
