@@ -100,14 +100,16 @@ impl Clerk {
         }
     }
 
-    /// Keeps a result whose record has changed since it was claimed: with the domain, or because
-    /// somebody was faster.
+    /// Keeps a result whose record has changed with its domain since it was claimed. Where somebody
+    /// else has audited it meanwhile ours goes: two looks at the same time are no second look.
     async fn keep_again(&mut self, audited: Audited) {
         let Audited { stored, outcome } = audited;
+        let checked = |stored: &Stored| Some(Kept::decode(&stored.content.bytes)?.checked_at);
+        let claimed = checked(&stored);
         let stored = match self.store.get(Kind::Audit, &stored.name).await {
-            Ok(Some(stored)) => stored,
-            // The domain was removed meanwhile.
-            Ok(None) => return,
+            Ok(Some(stored)) if checked(&stored) == claimed => stored,
+            // Or the domain was removed.
+            Ok(_) => return,
             Err(error) => return self.lost(&error, 1),
         };
         let entry = self.entry(&Audited { stored, outcome });
@@ -135,6 +137,10 @@ impl Clerk {
             }
             Outcome::Report { report, is_active } => {
                 let former = Kept::decode(&stored.content.bytes);
+                if former.is_none() && !stored.content.bytes.is_empty() {
+                    let name = &stored.name;
+                    tracing::warn!(name, "what was kept of its audits cannot be read: begun anew");
+                }
                 let pace = Pace::new(&self.config, *is_active, spread);
                 let stepped = step(former.as_ref(), report, &pace, now);
                 let event = stepped.transition.map(|transition| {
@@ -165,6 +171,8 @@ impl Clerk {
     fn lost(&self, error: &StoreError, count: usize) {
         tracing::warn!(%error, count, "what audits found is not kept: they are made again");
         self.measures.failed.inc_by(count as u64);
+        // A store that answers late may have taken them, with their events.
+        self.register.tell();
     }
 
     /// Goes one stretch on; returns when the next one is to begin.
@@ -204,8 +212,8 @@ impl Clerk {
 const BATCH: usize = 64;
 /// Domains of one stretch of a round.
 const STRETCH: usize = 500;
-/// How long after a start the first round begins.
-const FIRST_STRETCH: Duration = Duration::from_secs(1);
+/// How long after a start the first round begins: nothing of it is urgent.
+const FIRST_STRETCH: Duration = Duration::from_secs(5);
 /// Between two stretches: so a million domains are counted in some minutes, beside all else.
 const NEXT_STRETCH: Duration = Duration::from_millis(250);
 const AGAIN: Duration = Duration::from_secs(5);

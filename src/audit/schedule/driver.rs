@@ -96,12 +96,14 @@ impl Schedule {
         }
     }
 
-    /// Takes what is due: second looks first, then the longest due.
+    /// Takes what is due, the longest due first: second looks before others, but for half of the
+    /// places, so that a change that concerns all domains holds up no first look.
     async fn claim(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
         let now = self.clock.wall();
         let mut claimed = Vec::new();
-        for lane in [Lane::Prompt, Lane::Patient] {
-            let room = limit - claimed.len();
+        let half = limit.div_ceil(2);
+        for (lane, most) in [(Lane::Prompt, half), (Lane::Patient, limit), (Lane::Prompt, limit)] {
+            let room = most.min(limit - claimed.len());
             // A claim is written, a look is not.
             if room > 0 && self.store.due(Kind::Audit, lane, now, 1).await? > 0 {
                 claimed.extend(self.store.claim(Kind::Audit, lane, now, LEASE, room).await?);
