@@ -346,6 +346,9 @@ fn roots_that_cannot_be_used_are_told_before_anything_is_asked() {
         let ended = scene.audit(&["example.com"]);
         assert_eq!((ended.code, ended.out.as_str()), (2, ""), "{ended:?}");
         assert!(ended.err.contains("audit.mark_roots") && ended.err.contains(&path), "{ended:?}");
+        let objections = scene.objections();
+        let told = objections.iter().find(|(key, _)| *key == "audit.mark_roots");
+        assert!(told.is_some_and(|(_, why)| why.contains(&path)), "{objections:?}");
     }
 }
 

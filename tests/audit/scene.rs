@@ -1,10 +1,13 @@
 //! A domain and the world around it, served by the tests' own server.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
+use waypost::clock::SystemClock;
 use waypost::config::Settings;
 use waypost::disk::SystemDisk;
+use waypost::server::{World, examine};
 
 use crate::dns::{DnsServer, a, caa, cname, mx, ns, txt};
 use crate::waypost::{Ended, audit};
@@ -73,6 +76,13 @@ impl Scene {
     /// What the configuration says.
     pub(crate) fn settings(&self) -> Settings {
         Settings::load(&SystemDisk, &self.config()).unwrap().unwrap()
+    }
+
+    /// What a start would find wrong, by key.
+    pub(crate) fn objections(&self) -> Vec<(&'static str, String)> {
+        let world = World { disk: Arc::new(SystemDisk), clock: Arc::new(SystemClock) };
+        let objections = examine(&self.settings(), &world);
+        objections.into_iter().map(|objection| (objection.key, objection.reason)).collect()
     }
 
     fn config(&self) -> PathBuf {

@@ -7,6 +7,7 @@
 mod customers;
 #[path = "../dns/mod.rs"]
 mod dns;
+mod fetching;
 mod house;
 mod lasting;
 #[path = "../node/mod.rs"]
