@@ -54,6 +54,9 @@ fn what_breaks_a_rule_is_found_at_its_place_and_the_nearest_miss_is_not() {
             let told = || {
                 findings.iter().map(|f| format!("{} {}", f.rule.id, f.found)).collect::<Vec<_>>()
             };
+            if is_trigger && case.severity.is_none() {
+                faults.push(format!("{} {case:?} does not say how bad it is", rule.id));
+            }
             if is_trigger && !own.iter().any(|finding| case.fits(finding, &text)) {
                 faults.push(format!(
                     "{} {case:?} is not found: {own:#?} of {:#?}",
