@@ -57,8 +57,7 @@ impl Allowance<'_> {
         };
         let of_all = Draw { keep, ..draw(issuer.orders, THREE_HOURS) };
         let (of_name, failures) = (draw(issuer.per_name, WEEK), draw(FAILURES, HOUR));
-        let (all, domain, name, failures) = tokio::join!(
-            self.take(orders(issuer), of_all, "orders in three hours", now),
+        let (domain, name, failures) = tokio::join!(
             self.take(self.of_domain(), domain, "certificates of its domain in a week", now),
             self.take(self.of_name(), peek(of_name), "certificates of it in a week", now),
             self.take(self.failures(), peek(failures), "failures of it in an hour", now),
@@ -69,7 +68,9 @@ impl Allowance<'_> {
             _ => Failure { retry_after: failure.retry_after.map(|wait| wait.min(SOON)), ..failure },
         };
         let domain = domain.map_err(soon);
-        all.and(domain).and(name).and(failures)
+        domain.and(name).and(failures)?;
+        // The last, so that no order is spent on a name that may not have one.
+        self.take(orders(issuer), of_all, "orders in three hours", now).await
     }
 
     /// How many orders an authority still takes of us, the reserve included.
@@ -88,8 +89,10 @@ impl Allowance<'_> {
     /// A certificate was issued.
     pub(super) async fn issued(&self, now: Timestamp) -> Result<(), Failure> {
         let (domain, name) = (draw(self.issuer.per_domain, WEEK), draw(self.issuer.per_name, WEEK));
+        // As with the authority, a renewal counts for its name alone.
+        let amount = u32::from(self.purpose != Purpose::Renewal);
         let (domain, name) = tokio::join!(
-            self.take(self.of_domain(), domain, "", now),
+            self.take(self.of_domain(), Draw { amount, ..domain }, "", now),
             self.take(self.of_name(), name, "", now),
         );
         domain.and(name)
@@ -157,3 +160,57 @@ const SOON: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const THREE_HOURS: Duration = Duration::from_secs(3 * 3_600);
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::underway::Underway;
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::disk::SystemDisk;
+    use crate::drain::Drain;
+    use crate::metrics::Metrics;
+    use crate::store::{self, LocalStore, SealKey};
+
+    /// Orders and certificates of names of one domain: what is allowed, and what is left then.
+    #[tokio::test]
+    async fn a_refused_name_spends_no_order_and_a_renewal_counts_for_its_name_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SealKey::load_or_make(&SystemDisk, &folder.path().join("seal.key")).unwrap();
+        let file = folder.path().join("store.redb");
+        let config = store::Config { file, ..store::Config::default() };
+        let drain = Drain::new();
+        let clock = Arc::new(SystemClock);
+        let opened = LocalStore::open(&config, key, clock, &Metrics::new(), &drain);
+        let (store, now) = (opened.unwrap(), Timestamp::from_seconds(1_800_000_000));
+        store.opened().await.unwrap();
+        let issuer = IssuerConfig { per_domain: 1, ..IssuerConfig::default() };
+        let names = ["a.example.com", "b.example.com"].map(|name| Hostname::parse(name).unwrap());
+        let underway = Underway::default();
+        let allowance = |name, purpose| {
+            let share = underway.enter("example.com");
+            Allowance { store: &store, issuer: &issuer, name, purpose, share }
+        };
+        let left = async || Allowance::left(&store, &issuer, now).await.unwrap();
+        let whole = left().await;
+        for _ in 0..3 {
+            let renewal = allowance(&names[0], Purpose::Renewal);
+            renewal.order(now).await.unwrap();
+            renewal.issued(now).await.unwrap();
+        }
+        assert_eq!(left().await, whole - 3);
+        let first = allowance(&names[1], Purpose::First);
+        first.order(now).await.unwrap();
+        first.issued(now).await.unwrap();
+        drop(first);
+        for _ in 0..3 {
+            let refused = allowance(&names[1], Purpose::First).order(now).await.unwrap_err();
+            assert_eq!(refused.kind, FailureKind::Budget);
+            assert!(refused.detail.contains("of its domain"), "{refused}");
+        }
+        assert_eq!(left().await, whole - 4, "who may not order spends nothing");
+        store.close();
+        assert_eq!(drain.finished(HOUR).await, 0);
+    }
+}

@@ -179,9 +179,14 @@ impl Desk {
     }
 
     async fn visited(&self, mut visits: mpsc::Receiver<Landing>) {
-        while let Some(landing) = visits.recv().await {
+        let room = Arc::new(Semaphore::new(TAKEN_UP));
+        loop {
+            // Never closed. With all places taken visits wait where they are counted.
+            let place = Arc::clone(&room).acquire_owned().await.ok();
+            let Some(landing) = visits.recv().await else { return };
             let own = self.clone();
             self.drain.spawn(async move {
+                let _place = place;
                 let outcome = own.obtain(&landing, Sake::Visitor).await;
                 landing.land(outcome);
             });
@@ -293,6 +298,8 @@ impl fmt::Debug for Parts {
     }
 }
 
+/// Visitors' names that are taken up at the same time: looked at, or waiting for their order.
+const TAKEN_UP: usize = 1_024;
 /// Visitors' names that may wait to be taken up.
 const WAITING: usize = 4_096;
 const TICK: Duration = Duration::from_secs(1);

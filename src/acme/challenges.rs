@@ -22,8 +22,8 @@ pub struct Challenges {
 #[derive(Default)]
 struct Inner {
     answers: DashMap<String, Answer>,
-    /// Names with an order in progress.
-    ordered: DashMap<Hostname, ()>,
+    /// Names with an order in progress, by how often somebody says so.
+    ordered: DashMap<Hostname, u32>,
     /// The thumbprint of our account at the first authority.
     primary: ArcSwapOption<String>,
 }
@@ -75,7 +75,7 @@ impl Challenges {
 
     /// Says that a name is being ordered until what is returned is dropped.
     pub(super) fn ordering(&self, host: &Hostname) -> Ordered {
-        self.inner.ordered.insert(host.clone(), ());
+        *self.inner.ordered.entry(host.clone()).or_default() += 1;
         Ordered { inner: Arc::clone(&self.inner), host: host.clone() }
     }
 
@@ -93,7 +93,10 @@ impl Drop for Told {
 
 impl Drop for Ordered {
     fn drop(&mut self) {
-        self.inner.ordered.remove(&self.host);
+        self.inner.ordered.remove_if_mut(&self.host, |_, count| {
+            *count -= 1;
+            *count == 0
+        });
     }
 }
 
@@ -126,6 +129,7 @@ mod tests {
         assert_eq!(challenges.answer(&other, token), None, "a token of another name's");
         drop(told);
         let ordered = challenges.ordering(&other);
+        drop(challenges.ordering(&other));
         assert_eq!(challenges.answer(&other, token).as_deref(), Some("abcdefghijklmnop.thumb"));
         assert_eq!(challenges.answer(&ours, token), None);
         drop(ordered);

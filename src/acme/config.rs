@@ -16,6 +16,8 @@ pub struct Config {
     pub http_port: u16,
     /// Orders that are worked on at the same time.
     pub orders: usize,
+    /// Whether the target's own name is certified too.
+    pub own_name: bool,
 }
 
 /// One certification authority.
@@ -69,6 +71,7 @@ impl Default for Config {
             issuers: Vec::new(),
             self_probe: SelfProbe::Warn,
             http_port: 80,
+            own_name: true,
             orders: 16,
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::progress::{Progress, State};
 use crate::clock::Timestamp;
 use crate::hostname::Hostname;
-use crate::store::{Change, Content, Due, Expected, Kind, Lane, PutError, Store, StoreError};
+use crate::store::{Change, Content, Due, Expected, Item, Kind, Lane, PutError, Store, StoreError};
 
 /// The orders that are kept.
 #[derive(Clone, Debug)]
@@ -87,6 +87,29 @@ impl Docket {
         Ok(State::ALL.into_iter().map(count).collect())
     }
 
+    /// The names that were being worked on when the process before this one ended.
+    pub(super) async fn interrupted(&self) -> Result<Vec<Hostname>, StoreError> {
+        let counts = self.store.counts(Kind::Order).await?;
+        let in_progress = State::InProgress as u8;
+        let count = counts.get(&in_progress).copied().unwrap_or(0);
+        let (mut names, mut after) = (Vec::new(), String::new());
+        for _ in 0..MOST_PAGES {
+            if names.len() as u64 >= count {
+                break;
+            }
+            let page = self.store.page(Kind::Order, &after, PAGE).await?;
+            let Some(last) = page.items.last() else { break };
+            last.name().clone_into(&mut after);
+            names.extend(page.items.iter().filter_map(|item| match item {
+                Item::Record(stored) if stored.content.state == in_progress => {
+                    Hostname::parse(&stored.name).ok()
+                }
+                _ => None,
+            }));
+        }
+        Ok(names)
+    }
+
     async fn put(&self, entry: &mut Entry, content: Option<Content>) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let name = entry.name.to_string();
@@ -129,5 +152,9 @@ impl Entry {
     }
 }
 
+/// Records that are read at once, and how many times: whoever has a million orders waiting does
+/// without.
+const PAGE: usize = 1_000;
+const MOST_PAGES: usize = 100;
 /// Readings of a record that somebody else keeps touching.
 const TRIES: usize = 5;

@@ -24,6 +24,10 @@ pub struct Failure {
     /// Whether the name itself failed, and not an authority for all names alike: only that makes
     /// its next wait longer.
     pub(super) is_of_name: bool,
+    /// Whether the authority was asked at all.
+    pub(super) was_asked: bool,
+    /// Whether the authority says that it does not know our account.
+    pub(super) is_unknown_account: bool,
 }
 
 /// What kind of failure it is.
@@ -76,13 +80,20 @@ impl Failure {
     pub(super) fn new(kind: FailureKind, detail: impl fmt::Display) -> Self {
         use FailureKind::{Account, Budget, Node, Unavailable, Unseen};
         let is_of_name = !matches!(kind, Account | Budget | Node | Unavailable | Unseen);
-        Self { kind, detail: detail.to_string(), retry_after: None, is_of_name }
+        Self {
+            kind,
+            detail: detail.to_string(),
+            retry_after: None,
+            is_of_name,
+            was_asked: true,
+            is_unknown_account: false,
+        }
     }
 
     /// What an error of the library comes to; `retry_after` is what the last answer asked for.
     pub(super) fn of(error: &Error, retry_after: Option<Duration>) -> Self {
         let (kind, detail) = match error {
-            Error::Api(problem) => (of_problem(problem), words(problem)),
+            Error::Api(problem) => return Self::of_problem(problem).waiting(retry_after),
             Error::Timeout(_) => (FailureKind::TimedOut, error.to_string()),
             Error::Json(_) | Error::Str(_) | Error::InvalidUri(_) => {
                 (FailureKind::Malformed, error.to_string())
@@ -94,14 +105,19 @@ impl Failure {
             },
             _ => (FailureKind::Malformed, error.to_string()),
         };
-        let is_asked_to_wait = matches!(kind, FailureKind::Limited | FailureKind::Unavailable);
-        let retry_after = retry_after.filter(|_| is_asked_to_wait);
-        Self { retry_after, ..Self::new(kind, detail) }
+        Self::new(kind, detail).waiting(retry_after)
+    }
+
+    /// With how long the authority asked to be left alone, where that is what it said.
+    fn waiting(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after: retry_after.filter(|_| self.is_to_wait()), ..self }
     }
 
     /// What is wrong with a name, in the authority's words.
     pub(super) fn of_problem(problem: &Problem) -> Self {
-        Self::new(of_problem(problem), words(problem))
+        let kind = problem.r#type.as_deref().unwrap_or_default();
+        let is_unknown_account = kind.ends_with(":accountDoesNotExist");
+        Self { is_unknown_account, ..Self::new(of_problem(problem), words(problem)) }
     }
 
     /// Whether another authority may do what this one did not.
@@ -121,6 +137,19 @@ impl Failure {
         }
     }
 
+    /// Whether an order that came to this may go on where it is the next time.
+    pub(super) fn is_to_go_on(&self) -> bool {
+        use FailureKind::{Account, Budget, Limited, Node, TimedOut, Unavailable};
+        matches!(self.kind, Account | Budget | Limited | Node | TimedOut | Unavailable)
+    }
+
+    /// Whether it may be the authority's own trouble, though it came with one name: then a name's
+    /// wait grows, and not to a day.
+    pub(super) fn may_be_of_issuer(&self) -> bool {
+        use FailureKind::{Malformed, TimedOut, Vanished};
+        matches!(self.kind, Malformed | TimedOut | Vanished)
+    }
+
     /// Whether the authority wants to be asked later, so that nothing is known.
     pub(super) fn is_to_wait(&self) -> bool {
         matches!(self.kind, FailureKind::Limited | FailureKind::Unavailable)
@@ -131,7 +160,7 @@ impl Failure {
         match self.kind {
             FailureKind::Limited => {
                 let is_of_name =
-                    self.detail.contains(name.as_str()) || self.detail.contains(registrable);
+                    names(&self.detail, name.as_str()) || names(&self.detail, registrable);
                 Some(if is_of_name { Scope::Name } else { Scope::Issuer })
             }
             FailureKind::Unavailable => Some(Scope::Issuer),
@@ -226,6 +255,21 @@ fn of_fetch(error: &FetchError) -> (FailureKind, String) {
     (kind, error.to_string())
 }
 
+/// Whether a text has a name in it that is not part of a longer one.
+fn names(text: &str, name: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (text.get(..at), text.get(at + name.len()..));
+        let mut after = after.unwrap_or_default().chars();
+        // A point ends a sentence as well as a label.
+        let goes_on = match after.next() {
+            Some('.') => after.next().is_some_and(is_of_name),
+            next => next.is_some_and(is_of_name),
+        };
+        !goes_on && !before.unwrap_or_default().chars().next_back().is_some_and(is_of_name)
+    })
+}
+
 /// What the authority says, bounded: it is kept, traced and shown.
 fn words(problem: &Problem) -> String {
     let mut words = problem.detail.clone().unwrap_or_default();
@@ -246,3 +290,25 @@ pub(super) fn bounded(text: &str) -> String {
 }
 
 const MOST_WORDS: usize = 400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_of_a_name_where_its_words_name_it_and_not_a_part_of_another() {
+        for (words, domain, is_of_name) in [
+            ("too many certificates (5) already issued for \"example.com\"", "example.com", true),
+            ("too many certificates for trk.example.com. Retry later", "example.com", true),
+            ("too many orders: see https://letsencrypt.org/docs/", "crypt.org", false),
+            ("too many orders: see https://example.com.evil.test/", "example.com", false),
+            ("too many orders for my-example.com", "example.com", false),
+            ("too many orders", "example.com", false),
+        ] {
+            let name = Hostname::parse(&format!("trk.{domain}")).unwrap();
+            let failure = Failure::new(FailureKind::Limited, words);
+            let scope = if is_of_name { Scope::Name } else { Scope::Issuer };
+            assert_eq!(failure.scope(&name, domain), Some(scope), "{words}");
+        }
+    }
+}

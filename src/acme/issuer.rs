@@ -49,6 +49,8 @@ pub(super) struct Held {
     account: Option<Account>,
     kept: Kept,
     version: Option<u64>,
+    /// Of questions about renewals alone: they may be answered elsewhere than orders.
+    questions: Rebuffs,
 }
 
 /// The account on disk.
@@ -70,12 +72,17 @@ impl Issuer {
     /// again (RFC 9773 §4).
     pub(super) async fn advice(&self, id: &str) -> (Advice, Option<Duration>) {
         let Ok(account) = self.account().await else { return (Advice::None, None) };
+        let (questions, now) = (self.held.lock().await.questions, self.clock.wall());
+        if questions.mood(now) == Mood::Closed {
+            return (Advice::None, Some(now.until(questions.until())));
+        }
         let quoted = format!("\"{id}\"");
         let Ok(id) = serde_json::from_str(&quoted) else { return (Advice::None, None) };
         let heard = Arc::<Heard>::default();
         let told = heard.during(account.renewal_info(&id)).await;
         let advice = match told {
             Ok((told, _)) => {
+                self.held.lock().await.questions.praised();
                 let window = told.suggested_window;
                 let time = |seconds: i64| {
                     Timestamp::from_seconds(u64::try_from(seconds).unwrap_or_default())
@@ -85,6 +92,11 @@ impl Issuer {
             }
             Err(Error::Json(_)) => Advice::Malformed,
             Err(error) => {
+                let failure = Failure::of(&error, heard.retry_after());
+                if failure.is_to_wait() {
+                    let (wait, now) = (failure.retry_after, self.clock.wall());
+                    self.held.lock().await.questions.rebuffed(wait, now);
+                }
                 tracing::debug!(issuer = self.config.name, %error, "nothing is told of a renewal");
                 Advice::None
             }
@@ -101,7 +113,7 @@ impl Issuer {
             let told = format!("{} wants to be left alone until {until}", self.config.name);
             let failure = Failure::new(FailureKind::Limited, told);
             let retry_after = Some(now.until(until));
-            return Err(Failure { retry_after, is_of_name: false, ..failure });
+            return Err(Failure { retry_after, is_of_name: false, was_asked: false, ..failure });
         }
         if let Some(account) = &held.account {
             return Ok(account.clone());
@@ -147,10 +159,14 @@ impl Issuer {
     }
 
     /// Forgets an account that the authority does not know any more, so that the next order makes
-    /// a new one; not more often than [`ACCOUNT_EVERY`].
-    pub(super) async fn forget_account(&self) {
+    /// a new one; not more often than [`ACCOUNT_EVERY`]. An authority that only says that this is
+    /// not ours to ask may mean one name: that has to last.
+    pub(super) async fn forget_account(&self, is_gone: bool) {
         let Ok(mut held) = self.read().await else { return };
         let made = Timestamp::from_micros(held.kept.made);
+        if !is_gone && !held.kept.rebuffs.is_lasting() {
+            return;
+        }
         held.account = None;
         if made.until(self.clock.wall()) >= ACCOUNT_EVERY {
             held.kept.credentials = None;

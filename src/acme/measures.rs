@@ -24,7 +24,7 @@ pub(super) struct Measures {
     order_seconds: Histogram,
     order_requests: Family<Spent, Counter>,
     /// Orders that are being worked on.
-    pub(super) in_progress: Gauge,
+    in_progress: Gauge,
     queued: Family<Queued, Gauge>,
     waiting: Family<Waiting, Gauge>,
     left: Family<Left, Gauge>,
@@ -58,6 +58,15 @@ struct Queued {
 #[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
 struct Waiting {
     queue: &'static str,
+}
+
+/// Held while an order is at work.
+pub(super) struct AtWork(Gauge);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Hash, PartialEq, Eq)]
@@ -135,6 +144,12 @@ impl Measures {
         };
         self.requests.get_or_create(&Asked { issuer: issuer.to_owned(), result }).inc();
         self.request_seconds.observe(took.as_secs_f64());
+    }
+
+    /// One more order is at work, until what is returned is dropped.
+    pub(super) fn at_work(&self) -> AtWork {
+        self.in_progress.inc();
+        AtWork(self.in_progress.clone())
     }
 
     pub(super) fn ordered(&self, issuer: &str, result: &'static str, took: Duration) {

@@ -20,12 +20,13 @@ use rcgen::{CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA25
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+use super::allowance::Allowance;
 use super::challenges::{Challenges, Told, is_token};
 use super::docket::{Docket, Entry};
 use super::failure::{Failure, FailureKind};
 use super::issuer::{Issuer, node};
 use super::progress::{Placed, PrivateKey, State};
-use super::transport::Heard;
+use super::transport::{Heard, Rebuff};
 use crate::clock::Clock;
 
 /// What an authority gave.
@@ -46,6 +47,8 @@ pub(super) struct Driver<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) heard: Arc<Heard>,
     pub(super) lease: Duration,
+    /// What a new order is taken from; one that goes on was counted when it was placed.
+    pub(super) allowance: &'a Allowance<'a>,
     /// The certificate that this order replaces, as the authority knows it (RFC 9773 §5).
     pub(super) replaces: Option<String>,
 }
@@ -90,8 +93,8 @@ impl Driver<'_> {
     /// An order of before a restart, where it is now.
     async fn resume(&self, entry: &mut Entry) -> Result<Stage, Failure> {
         let Some(placed) = entry.progress.placed.clone() else { return Ok(Stage::Wanted) };
+        // Another authority's may go on there, until there is one here.
         if placed.issuer != self.issuer.config.name {
-            entry.progress.placed = None;
             return Ok(Stage::Wanted);
         }
         let found = insist!(self.account.order(placed.url.clone()));
@@ -121,6 +124,7 @@ impl Driver<'_> {
     }
 
     async fn place(&self, entry: &mut Entry) -> Result<Order, Failure> {
+        self.allowance.order(self.clock.wall()).await?;
         let identifiers = [Identifier::Dns(entry.name.to_string())];
         let replaces = self.replaces.as_ref().map(|id| format!("\"{id}\""));
         let mut order = NewOrder::new(&identifiers);
@@ -327,15 +331,20 @@ fn request(key: &PrivateKey, entry: &Entry) -> Result<Vec<u8>, rcgen::Error> {
     Ok(parameters.serialize_request(&pair)?.der().to_vec())
 }
 
-/// Whether an authority takes no order that names the certificate which it replaces.
+/// Whether an authority may take the order once it names no certificate that it replaces. What
+/// that certificate is to it shows in many ways: replaced already, of another account's
+/// (`unauthorized`), or not known any more (`notFound`, or an error of its own).
 fn is_about_replacing(error: &Error) -> bool {
-    // The library wants the field told back, after the order was placed.
-    let is_forgotten = matches!(error, Error::Other(why) if why.to_string().contains("replaces"));
-    is_forgotten
-        || matches!(error, Error::Unsupported(_))
-        || ["alreadyReplaced", "malformed", "serverInternal"]
-            .iter()
-            .any(|kind| is_of_type(error, kind))
+    match error {
+        Error::Unsupported(_) => true,
+        Error::Api(problem) => !Failure::of_problem(problem).is_to_wait(),
+        Error::Other(why) => match why.downcast_ref::<Rebuff>() {
+            Some(rebuff) => matches!(rebuff.status, 404 | 500),
+            // The library wants the field told back, after the order was placed.
+            None => why.to_string().contains("replaces"),
+        },
+        _ => false,
+    }
 }
 
 fn is_of_type(error: &Error, kind: &str) -> bool {

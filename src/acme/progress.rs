@@ -1,5 +1,6 @@
 //! How far an order has come, as it is kept: what a restart must know to go on with it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -26,6 +27,10 @@ pub(super) struct Progress {
     /// Whether the authority itself asked for that: then nobody's haste overrules it.
     #[serde(default)]
     pub(super) is_told: bool,
+    /// Authorities that want to be left alone with this name, and until when, in microseconds
+    /// since 1970.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) spared: BTreeMap<String, u64>,
 }
 
 /// An order that an authority knows.
@@ -82,16 +87,13 @@ impl Progress {
         failure: &Failure,
         now: Timestamp,
     ) -> Timestamp {
-        // An order that is only slow goes on the next time; all others are placed anew.
-        if !matches!(failure.kind, FailureKind::TimedOut | FailureKind::Node) {
-            self.placed = None;
-        }
         let is_of_issuer = failure.scope(name, registrable(name).0) == Some(Scope::Issuer);
         let spread = spread(name.as_str());
         // What keeps an authority from all names alike makes no name's own wait longer.
         let own = if failure.is_of_name && !is_of_issuer {
             self.failures = self.failures.saturating_add(1);
-            back_off(self.failures, spread)
+            let most = if failure.may_be_of_issuer() { PATIENT } else { u32::MAX };
+            back_off(self.failures.min(most), spread)
         } else {
             back_off(1, spread)
         };
@@ -100,6 +102,19 @@ impl Progress {
         let due = now.plus(own.max(told));
         self.not_before = due.micros();
         due
+    }
+
+    /// Leaves an authority alone with this name.
+    pub(super) fn spare(&mut self, issuer: &str, until: Timestamp) {
+        let until = until.micros();
+        let kept = self.spared.entry(issuer.to_owned()).or_default();
+        *kept = until.max(*kept);
+    }
+
+    /// Until when an authority is left alone with this name.
+    pub(super) fn spared_until(&self, issuer: &str, now: Timestamp) -> Option<Timestamp> {
+        let until = Timestamp::from_micros(*self.spared.get(issuer)?);
+        (now < until).then_some(until)
     }
 
     /// The bytes that are kept.
@@ -126,3 +141,6 @@ impl<'de> Deserialize<'de> for PrivateKey {
         Ok(Self(Zeroizing::new(String::deserialize(deserializer)?)))
     }
 }
+
+/// Failures in a row after which a name waits no longer for what may be its authority's trouble.
+const PATIENT: u32 = 3;

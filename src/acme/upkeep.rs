@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::allowance::{Allowance, reserve};
 use super::mood::Mood;
-use super::renewal::{Step, Term, spread};
+use super::renewal::{Advice, Step, Term, spread};
 use super::turn::{Queue, Room};
 use super::work::Work;
 use crate::clock::Timestamp;
@@ -98,8 +98,9 @@ impl Work {
         }
         let issuer = self.issuers.iter().find(|issuer| issuer.config.name == held.issuer);
         let (Some(issuer), Some(id)) = (issuer, &held.ari) else {
-            // Whoever issued it is not configured any more.
-            return self.schedule(name, held, Schedule { poll_at: None, ..before }).await;
+            // Whoever issued it is not configured now, and may be again.
+            let after = term.advised(&before, Advice::None, None, self.clock.wall());
+            return self.schedule(name, held, after).await;
         };
         let (advice, wait) = issuer.advice(id).await;
         let now = self.clock.wall();

@@ -12,7 +12,6 @@ use super::failure::{Failure, FailureKind, Scope};
 use super::flights::{Landing, Outcome};
 use super::issuer::{Issuer, node};
 use super::measures::{ISSUED, Measures};
-use super::mood::Mood;
 use super::order::{Driver, Issued};
 use super::overdue::Overdue;
 use super::preflight::{Permission, Preflight};
@@ -56,6 +55,12 @@ impl Work {
             Ok(account) => self.challenges.set_primary(account.key_thumbprint()),
             Err(failure) => tracing::warn!(%failure, "there is no account at the authority yet"),
         }
+        // An authority may look for what the process before this one told it to.
+        let names = self.docket.interrupted().await.unwrap_or_default();
+        let _told: Vec<_> = names.iter().map(|name| self.challenges.ordering(name)).collect();
+        if !names.is_empty() {
+            tokio::time::sleep(self.lease()).await;
+        }
     }
 
     /// Counts the orders that are kept.
@@ -93,25 +98,17 @@ impl Work {
         let held = self.held(name).await.map_err(node)?;
         entry.is_renewal = held.is_some();
         if let Some(record) = held.as_ref().filter(|record| now < record.schedule.renew_at) {
-            return self.succeeded(&mut entry, told(record), None).await;
+            return self.succeeded(&mut entry, told(record), Vec::new()).await;
         }
         let permission = match self.preflight.look(name).await {
             Ok(permission) => permission,
-            Err(failure) if failure.kind == FailureKind::NotPointed => {
-                // Whoever looks at it next brings it here again.
-                self.forget(name).await;
-                self.left_us(name).await;
+            Err(failure)
+                if matches!(failure.kind, FailureKind::NotPointed | FailureKind::Unseen) =>
+            {
+                self.away(&mut entry, failure.kind).await;
                 return Err(failure);
             }
-            Err(failure) if failure.kind == FailureKind::Unseen => {
-                let again = now.plus(back_off(1, spread(name.as_str())));
-                match held {
-                    Some(_) => self.put_off(name, again).await,
-                    None => self.forget(name).await,
-                }
-                return Err(failure);
-            }
-            Err(failure) => return self.failed(&mut entry, failure, None).await,
+            Err(failure) => return self.failed(&mut entry, failure, Vec::new()).await,
         };
         let (issuing, probed) =
             tokio::join!(self.register.issuing(name), self.preflight.probe(name));
@@ -119,48 +116,80 @@ impl Work {
             tracing::debug!(%name, %error, "that an order begins is not told");
         }
         if let Err(failure) = probed {
-            return self.failed(&mut entry, failure, None).await;
+            return self.failed(&mut entry, failure, Vec::new()).await;
         }
         let errand = Errand { permission: &permission, held: held.as_ref(), landing };
         self.ask_in_turn(&mut entry, &errand).await
     }
 
+    /// Keeps the order of a name that does not lead to us now, or that nobody says it of. One
+    /// answer without us is none, and a resolver that is away says nothing: only of what the
+    /// register no longer lets in the order is forgotten.
+    async fn away(&self, entry: &mut Entry, kind: FailureKind) {
+        let (name, is_seen) = (entry.name.clone(), kind == FailureKind::NotPointed);
+        let wait = back_off(if is_seen { 2 } else { 1 }, spread(name.as_str()));
+        let again = self.clock.wall().plus(wait);
+        match (entry.is_renewal, is_seen) {
+            (true, true) => return self.left_us(&name).await,
+            (true, false) => return self.put_off(&name, again).await,
+            (false, true) if matches!(self.register.is_established(&name).await, Ok(false)) => {
+                return self.forget(&name).await;
+            }
+            (false, _) => {}
+        }
+        if let Err(error) = self.docket.keep(entry, State::Waiting, again).await {
+            tracing::warn!(%name, %error, "an order that waits for the DNS is not kept");
+        }
+    }
+
     async fn ask_in_turn(&self, entry: &mut Entry, errand: &Errand<'_>) -> Outcome {
-        let mut last = None;
+        let (mut attempts, mut last, mut soonest) = (Vec::new(), None, None::<Duration>);
         for issuer in self.in_turn(entry) {
             let began = self.clock.wall();
+            let name = &issuer.config.name;
+            if let Some(until) = entry.progress.spared_until(name, began) {
+                let told = format!("{name} wants to be left alone with this name until {until}");
+                let wait = began.until(until);
+                let failure = Failure::new(FailureKind::Limited, told);
+                soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
+                last = last.or(Some(Failure { was_asked: false, ..failure }));
+                continue;
+            }
             let ordered = self.order(issuer, entry, errand).await;
             let took = began.until(self.clock.wall());
             let result = ordered.as_ref().map_or_else(|failure| failure.kind.code(), |_| ISSUED);
-            self.measures.ordered(&issuer.config.name, result, took);
+            self.measures.ordered(name, result, took);
             let mut attempt = Attempt {
                 at: began,
                 took,
-                issuer: issuer.config.name.clone(),
+                issuer: name.clone(),
                 outcome: result.to_owned(),
                 who: Who::Nobody,
                 detail: String::new(),
             };
             let failure = match ordered {
-                Ok(certified) => return self.succeeded(entry, certified, Some(attempt)).await,
+                Ok(certified) => {
+                    attempts.push(attempt);
+                    return self.succeeded(entry, certified, attempts).await;
+                }
                 Err(failure) => failure,
             };
             (attempt.who, attempt.detail) = (failure.reason().who(), failure.detail.clone());
-            tracing::warn!(name = %entry.name, issuer = attempt.issuer, kind = result, %failure, "an order failed");
-            self.spare(issuer, &entry.name, &failure).await;
+            attempts.push(attempt);
+            tracing::warn!(name = %entry.name, issuer = name, kind = result, %failure, "an order failed");
+            self.spare(issuer, entry, &failure).await;
+            let wait = failure.retry_after.unwrap_or_default();
+            soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait)));
             let goes_on = failure.is_worth_another_issuer();
-            last = Some((failure, attempt));
+            last = Some(failure);
             if !goes_on {
                 break;
             }
         }
-        match last {
-            Some((failure, attempt)) => self.failed(entry, failure, Some(attempt)).await,
-            None => {
-                let none = Failure::new(FailureKind::Account, "no authority is configured");
-                self.failed(entry, none, None).await
-            }
-        }
+        let none = || Failure::new(FailureKind::Account, "no authority is configured");
+        // The next try is for whoever is to be asked first; the others are left alone until then.
+        let failure = Failure { retry_after: soonest, ..last.unwrap_or_else(none) };
+        self.failed(entry, failure, attempts).await
     }
 
     /// The authorities, that of an order in progress first.
@@ -194,10 +223,6 @@ impl Work {
         let share =
             self.underway.enter(&format!("{}/{}", issuer.config.name, registrable(&name).0));
         let allowance = Allowance { store, issuer: &issuer.config, name: &name, purpose, share };
-        // An order that goes on was counted when it was placed.
-        if entry.progress.placed.is_none() {
-            allowance.order(self.clock.wall()).await?;
-        }
         let heard = Arc::<Heard>::default();
         let driver = Driver {
             issuer,
@@ -207,12 +232,13 @@ impl Work {
             clock: &*self.clock,
             heard: Arc::clone(&heard),
             lease: self.lease(),
+            allowance: &allowance,
             replaces: renewed.and_then(|record| record.ari.clone()),
         };
-        self.measures.in_progress.inc();
+        let at_work = self.measures.at_work();
         let driven = heard.during(driver.drive(entry));
         let driven = tokio::time::timeout(issuer.config.patience, driven).await;
-        self.measures.in_progress.dec();
+        drop(at_work);
         if let Some(nonce) = heard.take_nonce() {
             issuer.nonces.give(nonce, self.clock.now());
         }
@@ -243,7 +269,7 @@ impl Work {
             Err(_) => Ok(()),
         };
         if let Err(failure) = counted {
-            tracing::debug!(%failure, "an order is not counted");
+            tracing::warn!(%failure, "an order is not counted");
         }
     }
 
@@ -281,11 +307,11 @@ impl Work {
         &self,
         entry: &mut Entry,
         certified: Certified,
-        attempt: Option<Attempt>,
+        attempts: Vec<Attempt>,
     ) -> Outcome {
         tracing::info!(name = %entry.name, issuer = certified.issuer, until = %certified.not_after, "certified");
         let name = entry.name.clone();
-        let told = self.register.certified(&name, certified, attempt);
+        let told = self.register.certified(&name, certified, attempts);
         let (told, closed) = tokio::join!(told, self.docket.close(entry));
         if let Err(error) = told {
             tracing::warn!(name = %entry.name, %error, "that a certificate is held is not told");
@@ -297,12 +323,7 @@ impl Work {
     }
 
     /// Keeps a failure, and when the next order is made.
-    async fn failed(
-        &self,
-        entry: &mut Entry,
-        failure: Failure,
-        attempt: Option<Attempt>,
-    ) -> Outcome {
+    async fn failed(&self, entry: &mut Entry, failure: Failure, attempts: Vec<Attempt>) -> Outcome {
         let now = self.clock.wall();
         let due = entry.progress.failed(&entry.name, &failure, now);
         if entry.is_renewal {
@@ -312,23 +333,32 @@ impl Work {
             tracing::warn!(name = %entry.name, %error, "a restart would not know of a failure");
         }
         let reason = failure.reason();
-        let told = self.register.failing(&entry.name, (reason, &failure.detail), attempt).await;
+        let told = self.register.failing(&entry.name, (reason, &failure.detail), attempts).await;
         if let Err(error) = told {
             tracing::warn!(name = %entry.name, %error, "a failure is not told");
         }
         Err(failure)
     }
 
-    /// Leaves an authority alone that wants it, and forgets an account that it does not know.
-    async fn spare(&self, issuer: &Issuer, name: &Hostname, failure: &Failure) {
-        let is_paused = issuer.mood().await == Mood::Closed;
-        match failure.scope(name, registrable(name).0) {
-            // It was not asked.
-            _ if is_paused => {}
+    /// Leaves an authority alone that wants it, forgets an account that it does not know, and an
+    /// order there that came to nothing.
+    async fn spare(&self, issuer: &Issuer, entry: &mut Entry, failure: &Failure) {
+        if !failure.was_asked {
+            return;
+        }
+        let name = &issuer.config.name;
+        let is_here = entry.progress.placed.as_ref().is_some_and(|placed| placed.issuer == *name);
+        if is_here && !failure.is_to_go_on() {
+            entry.progress.placed = None;
+        }
+        match failure.scope(&entry.name, registrable(&entry.name).0) {
             Some(Scope::Issuer) => issuer.pause(failure.retry_after).await,
-            Some(Scope::Name) => {}
+            Some(Scope::Name) => {
+                let wait = failure.retry_after.unwrap_or_default();
+                entry.progress.spare(name, self.clock.wall().plus(wait));
+            }
             None if failure.kind == FailureKind::Account => {
-                issuer.forget_account().await;
+                issuer.forget_account(failure.is_unknown_account).await;
                 issuer.pause(None).await;
             }
             None => {}

@@ -7,6 +7,9 @@
 //!
 //! Every finding names a rule of [`rules`]; `docs/audit.md` tells them, and the form of `--json`.
 //! A time-out is [`Severity::Unknown`], never an absence.
+//!
+//! [`domain`] judges a whole domain, [`schedule`] has every domain judged again and again, and what
+//! was found last is [`Kept`].
 
 mod answers;
 mod ask;

@@ -277,6 +277,7 @@ fn acme(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished
     section.take("contact", &mut acme.contact, |written, base| list(written, base, text));
     section.take("self_probe", &mut acme.self_probe, choice(&SELF_PROBES));
     section.take("http_port", &mut acme.http_port, port);
+    section.take("own_name", &mut acme.own_name, choice(&OWN_NAMES));
     section.take("orders", &mut acme.orders, whole);
     for (line, table) in section.tables("issuer") {
         let mut own = Section::of("acme.issuer", line, table, base);
@@ -423,6 +424,7 @@ static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Versio
 static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];
 static ADMISSIONS: [(&str, Admission); 2] =
     [("cname", Admission::Cname), ("registered", Admission::Registered)];
+static OWN_NAMES: [(&str, bool); 2] = [("certify", true), ("leave", false)];
 static SELF_PROBES: [(&str, SelfProbe); 3] =
     [("off", SelfProbe::Off), ("warn", SelfProbe::Warn), ("require", SelfProbe::Require)];
 static SECURITIES: [(&str, Security); 2] =

@@ -41,7 +41,7 @@ impl Register {
     /// domain, and what has changed is audited soon.
     pub(super) async fn beside(&self, domain: &Domain) -> Result<Beside, RegisterError> {
         let is_removed = domain.state == State::Removed;
-        if self.inner.config.audit_rate == 0 && !is_removed {
+        if !self.is_audited(&domain.name) && !is_removed {
             return Ok(Beside::default());
         }
         let name = domain.name.as_str();
@@ -73,6 +73,12 @@ impl Register {
         Ok(Beside { change: Some(record(name, expected, Some(content))), removed: None })
     }
 
+    /// The name that all others lead to is the platform's own, and no customer's.
+    fn is_audited(&self, name: &Hostname) -> bool {
+        let config = &self.inner.config;
+        config.audit_rate > 0 && config.target.as_ref() != Some(name)
+    }
+
     /// The change was made.
     pub(super) fn went(&self, beside: Beside) {
         if let (Some(stored), Some(to)) = (beside.removed, self.inner.removed_audits.get()) {
@@ -90,7 +96,7 @@ impl Register {
         now: Timestamp,
     ) -> Option<Change> {
         let rate = u64::from(self.inner.config.audit_rate);
-        let each = 1_000_000_u64.checked_div(rate)?;
+        let each = self.is_audited(&domain.name).then(|| 1_000_000 / rate.max(1))?;
         let wait = Duration::from_micros(place.unwrap_or_default().saturating_mul(each));
         let content = never_audited(now.plus(wait));
         Some(record(domain.name.as_str(), Expected::Absent, Some(content)))

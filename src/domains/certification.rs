@@ -1,6 +1,7 @@
 //! What becomes of a domain while it is being certified: each transition one change with its
 //! event, and what was ordered kept beside it.
 
+use super::judge::is_ordered;
 use super::register::{ORDER_QUEUED, prompt, wanted};
 use super::{
     Attempt, Certified, Domain, Judged, Origin, Reason, Register, RegisterError, Sight, State,
@@ -50,14 +51,14 @@ impl Register {
         &self,
         name: &Hostname,
         certified: Certified,
-        attempt: Option<Attempt>,
+        attempts: Vec<Attempt>,
     ) -> Result<(), RegisterError> {
         let now = self.inner.clock.wall();
         self.change(name, |domain| {
             if domain.state == State::Removed {
                 return false;
             }
-            domain.remember(attempt.clone());
+            domain.remember(&attempts);
             domain.certificate = Some(certified.clone());
             // What left us goes on to be served, and is not ours again by that.
             if domain.state != State::Detached {
@@ -76,11 +77,11 @@ impl Register {
         &self,
         name: &Hostname,
         (reason, detail): (Reason, &str),
-        attempt: Option<Attempt>,
+        attempts: Vec<Attempt>,
     ) -> Result<(), RegisterError> {
         let now = self.inner.clock.wall();
         self.change(name, |domain| {
-            domain.remember(attempt.clone());
+            domain.remember(&attempts);
             let is_held = domain.certificate.as_ref().is_some_and(|held| now < held.not_after);
             let is_ours = domain.state.is_admitted() && domain.state != State::Detached;
             if !is_held && (is_ours || domain.state == State::Blocked) {
@@ -91,7 +92,7 @@ impl Register {
                 (domain.state, domain.reason) = (state, reason);
                 detail.clone_into(&mut domain.detail);
             }
-            attempt.is_some() || !is_held
+            !attempts.is_empty() || !is_held
         })
         .await
     }
@@ -124,10 +125,12 @@ impl Register {
     /// Whether a domain that has just been judged is to be certified, and how soon.
     pub(super) fn wish(&self, judged: &Judged) -> Option<Haste> {
         let is_here = matches!(judged.domain.state, State::Pointed | State::Flattened);
-        if !is_here || !self.inner.config.is_certifying {
+        // An order that was lost is made again.
+        let is_wanted = is_here || is_ordered(&judged.domain);
+        if !is_wanted || !self.inner.config.is_certifying {
             return None;
         }
-        Some(if judged.told.is_some() { Haste::Now } else { Haste::None })
+        Some(if is_here && judged.told.is_some() { Haste::Now } else { Haste::None })
     }
 
     /// Changes a domain without another date of its next look; a change of state is told.
@@ -150,13 +153,10 @@ impl Register {
 }
 
 impl Domain {
-    /// Keeps an attempt, and as many before it as are worth a look.
-    fn remember(&mut self, attempt: Option<Attempt>) {
-        let Some(attempt) = attempt else { return };
-        if self.orders.len() >= ORDERS {
-            self.orders.drain(..=self.orders.len() - ORDERS);
-        }
-        self.orders.push(attempt);
+    /// Keeps attempts, and as many before them as are worth a look.
+    fn remember(&mut self, attempts: &[Attempt]) {
+        self.orders.extend_from_slice(attempts);
+        self.orders.drain(..self.orders.len().saturating_sub(ORDERS));
     }
 
     /// In which queue the order of this name waits.

@@ -22,7 +22,8 @@
 //! domain, a sight and a time in, the domain as it is now out. The [`Register`] keeps domains in
 //! the store and makes each transition one change with its event. The [`Gate`] is pure too: it
 //! decides who is let in that nobody told us about, and a [`Permit`] is the only way on. The
-//! [`Porter`] stands around the gate, the poller around the register.
+//! [`Porter`] stands around the gate, the poller around the register. A domain's record of audits
+//! comes and goes with it; who audits is above.
 
 mod addition;
 mod attempt;

@@ -69,12 +69,20 @@ impl Porter {
         (porter, poller)
     }
 
+    /// Whether a visit is refused by what was found a while ago; that is counted. Costs a look-up
+    /// in memory, and no place in any queue.
+    pub fn refuses(&self, name: &Hostname) -> bool {
+        let Glance::Refused(why) = self.gate().glance(name, self.inner.clock.now()) else {
+            return false;
+        };
+        self.inner.measures.visited(Err(why));
+        true
+    }
+
     /// Tells of a visit to a name that nothing is held for. Never waits; with too many visits
     /// waiting this one is let go, and counted.
     pub fn visit(&self, name: &Hostname) {
-        // What was refused a while ago costs a look-up, and no place in the queue.
-        if let Glance::Refused(why) = self.gate().glance(name, self.inner.clock.now()) {
-            self.inner.measures.visited(Err(why));
+        if self.refuses(name) {
             return;
         }
         if self.inner.visits.try_send(name.clone()).is_err() {

@@ -245,6 +245,13 @@ impl Register {
         }
     }
 
+    /// Whether a name leads to us as far as is known, one answer without us notwithstanding.
+    pub async fn is_established(&self, name: &Hostname) -> Result<bool, StoreError> {
+        let stored = self.inner.store.get(Kind::Domain, name.as_str()).await?;
+        let state = stored.and_then(|stored| State::of(stored.content.state));
+        Ok(state.is_some_and(State::is_established))
+    }
+
     /// How many domains there are, by state.
     pub async fn counts(&self) -> Result<Vec<(State, u64)>, StoreError> {
         let counts = self.inner.store.counts(Kind::Domain).await?;

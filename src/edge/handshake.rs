@@ -116,8 +116,7 @@ async fn missed(
     let Some(_waiter) = reactor.door.waiters.enter(&name) else {
         // Nobody more waits, and the order begins all the same.
         ordered.as_mut().now_or_never();
-        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-        return Err(Handshake::Crowded);
+        return last(reactor, started, &name, Handshake::Crowded).await;
     };
     standing.set(State::Waiting);
     let deadline = Instant::now() + reactor.door.config.order_wait;
@@ -127,16 +126,26 @@ async fn missed(
     };
     standing.set(State::Handshake);
     if ended.is_err() {
-        refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-        return Err(Handshake::NoCertificate);
+        return last(reactor, started, &name, Handshake::NoCertificate).await;
     }
     match reactor.door.holdings.certificates.find(&name).await {
         Ok(config) => Ok((started, config)),
-        Err(_) => {
-            refuse(&mut started.io, UNRECOGNIZED_NAME).await;
-            Err(Handshake::UnknownName)
-        }
+        Err(_) => last(reactor, started, &name, Handshake::UnknownName).await,
     }
+}
+
+/// What there is for a name that nothing valid could be had for: what has expired, else an alert.
+async fn last(
+    reactor: &Reactor,
+    mut started: StartHandshake<TcpStream>,
+    name: &Hostname,
+    why: Handshake,
+) -> Result<(StartHandshake<TcpStream>, Arc<ServerConfig>), Handshake> {
+    if let Some(config) = reactor.door.holdings.certificates.find_expired(name).await {
+        return Ok((started, config));
+    }
+    refuse(&mut started.io, UNRECOGNIZED_NAME).await;
+    Err(why)
 }
 
 /// Resolves when the client has left. One that sends more is watched no longer: what it sent

@@ -155,6 +155,7 @@ impl Parts {
                     visited.visit(name);
                     None
                 }
+                Some(_) if visited.refuses(name) => None,
                 Some(certifier) => {
                     let name = name.clone();
                     Some(Box::pin(async move { drop(certifier.visit(&name).await) }))

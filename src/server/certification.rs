@@ -15,10 +15,11 @@ use super::web::Addresses;
 use crate::acme::{self, Certifier, ExternalSecret, IssuerConfig};
 use crate::config::Settings;
 use crate::disk::Disk;
-use crate::dns::Lookup;
+use crate::dns::{Lookup, Name};
 use crate::domains::Porter;
 use crate::drain::Drain;
-use crate::fetch::{Client, Codings, Policy, Ports, Reach, Redirects, Resolve, Roots};
+use crate::fetch::{Client, Codings, Policy, Ports, Reach, Redirects, Resolve, Resolving, Roots};
+use crate::hostname::Hostname;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -52,6 +53,8 @@ pub(super) fn start(
         })?;
         issuers.push((issuer.clone(), client, secret));
     }
+    let target = settings.domains.target.as_ref().map(Name::from);
+    let resolve = Arc::new(OwnResolver { lookup: Arc::clone(&lookup), target });
     let own = Client::new(own_port(), resolve);
     let own = own.map_err(|error| refused(&data, error.to_string()))?;
     let parts = acme::Parts {
@@ -123,6 +126,33 @@ fn own_port() -> Policy {
 fn refused(file: &Path, why: String) -> ServeError {
     let source = std::io::Error::new(std::io::ErrorKind::InvalidData, why);
     ServeError::File { path: file.to_owned(), source }
+}
+
+/// The DNS, as our own port 80 is asked through it: a customer's name is dialled where the target is too, and nowhere
+/// else. Whoever publishes the name decides where it leads, and must not decide what of the inside
+/// we talk to.
+#[derive(Debug)]
+struct OwnResolver {
+    lookup: Arc<dyn Lookup>,
+    target: Option<Name>,
+}
+
+impl Resolve for OwnResolver {
+    fn resolve(&self, name: &Hostname) -> Resolving<'_> {
+        let name = Name::from(name);
+        Box::pin(async move {
+            let Some(target) = &self.target else { return Ok(Vec::new()) };
+            let (found, own) =
+                tokio::join!(self.lookup.addresses(&name), self.lookup.addresses(target));
+            let mut found = found.map_err(|failure| failure.to_string())?;
+            let own = own.map_err(|failure| format!("{failure} ({target})"))?;
+            found.retain(|address| own.contains(address));
+            if found.is_empty() {
+                return Err(format!("it has no address of {target}"));
+            }
+            Ok(found)
+        })
+    }
 }
 
 /// Bytes of an authority's answer; a chain of certificates is some thousands.

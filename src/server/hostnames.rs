@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::build::{Parts, ServeError};
 use super::node::World;
-use super::{audits, certification, refusals, transitions};
+use super::{audits, certification, own_name, refusals, transitions};
 use crate::acme::Certifier;
 use crate::audit::domain::Auditor;
 use crate::audit::schedule::Results;
@@ -22,6 +22,7 @@ use crate::drain::Drain;
 use crate::journal::Intake;
 use crate::metrics::Metrics;
 use crate::store::{LocalStore, Store};
+use crate::tls::Certificates;
 
 /// The customers' hostnames of a running node.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub(super) struct Hostnames {
     pub(super) certifier: Option<Certifier>,
     pub(super) auditor: Auditor,
     store: LocalStore,
+    certificates: Certificates,
     drain: Drain,
 }
 
@@ -67,7 +69,8 @@ impl Hostnames {
         parts.certificates.attach(Arc::clone(&kept));
         let witnesses = (&porter, kept, lookup);
         let certifier = certification::start(settings, world, parts, witnesses, metrics, drain)?;
-        Ok(Self { porter, certifier, auditor, store, drain: own })
+        let certificates = parts.certificates.clone();
+        Ok(Self { porter, certifier, auditor, store, certificates, drain: own })
     }
 
     /// Begins to bring events into the journal and names out of files.
@@ -82,6 +85,7 @@ impl Hostnames {
         let store: Arc<dyn Store> = Arc::new(self.store.clone());
         transitions::follow(register, store, intake, drain);
         refusals::keep(&self.porter, world, &settings.node.data, drain).await;
+        own_name::list(settings, register, (&self.store, &self.certificates), drain);
         if settings.domains.files.is_empty() {
             return;
         }

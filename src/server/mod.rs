@@ -12,6 +12,7 @@ mod hostnames;
 mod keys;
 mod node;
 mod opening;
+mod own_name;
 mod reactors;
 mod readers;
 mod refusals;

@@ -218,21 +218,34 @@ fn change(store: &LocalStore, line: &str) -> Result<Change, String> {
     Ok(Change { kind, name: line.name, expected: Expected::Absent, content, event: None })
 }
 
-/// Takes from a budget what had been taken from it; one that has been used here is left.
+/// Takes from a budget what had been taken from it; of one that has been used here too the fuller
+/// use counts, since neither knows of the other's.
 async fn restore(
     store: &LocalStore,
     budget: &Budget,
     now: Timestamp,
     imported: &mut Imported,
 ) -> Result<(), StoreError> {
-    let every = now.until(Timestamp::from_micros(budget.whole_at));
+    let whole_at = Timestamp::from_micros(budget.whole_at);
+    let every = now.until(whole_at);
     let draw = Draw { capacity: 1, every, amount: 1, keep: 0 };
-    let is_whole = every == Duration::ZERO;
-    if is_whole || matches!(store.take(&budget.budget, draw, now).await?, Taken::Left(_)) {
+    if every == Duration::ZERO {
         imported.put += 1;
-    } else {
-        imported.left += 1;
+        return Ok(());
     }
+    let Taken::NotBefore(whole_here) = store.take(&budget.budget, draw, now).await? else {
+        imported.put += 1;
+        return Ok(());
+    };
+    let more = whole_here.until(whole_at);
+    if more == Duration::ZERO {
+        imported.left += 1;
+        return Ok(());
+    }
+    let capacity = every.as_micros().div_ceil(more.as_micros().max(1));
+    let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
+    store.take(&budget.budget, Draw { capacity, every: more, amount: 1, keep: 0 }, now).await?;
+    imported.put += 1;
     Ok(())
 }
 

@@ -163,6 +163,14 @@ impl Certificates {
         kept.map_err(Miss::Store)?.ok_or_else(|| Miss::Unknown(host.clone()))
     }
 
+    /// The configuration to answer `host` with when no other one can be had, and what is kept for
+    /// it has expired. Whether it has is for each client to say: our own clock may be wrong, for
+    /// all names at once.
+    pub async fn find_expired(&self, host: &Hostname) -> Option<Arc<ServerConfig>> {
+        let held = &self.held;
+        held.shelf.find_expired(host, &held.protocol, held.clock.wall()).await
+    }
+
     /// Looks for certificates and the keys of session tickets in `store` too, from now on.
     pub fn attach(&self, store: Arc<dyn Store>) {
         self.held.tickets.attach(Arc::clone(&store));

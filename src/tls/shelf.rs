@@ -4,6 +4,7 @@
 //! million visits to names that are not there cost a million look-ups in memory.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(super) struct Shelf {
     store: OnceLock<Arc<dyn Store>>,
     ready: Cache<Hostname, Ready>,
     absent: Cache<Hostname, ()>,
+    /// Rises with each certificate that is put: a load that began before may bring an older one.
+    put: AtomicU64,
 }
 
 /// A certificate that may be served until it expires.
@@ -38,7 +41,8 @@ impl Shelf {
     /// A shelf that keeps so many configurations ready.
     pub(super) fn new(capacity: u64) -> Self {
         let absent = Cache::builder().max_capacity(capacity).time_to_live(ABSENT).build();
-        Self { store: OnceLock::new(), ready: Cache::new(capacity), absent }
+        let (store, put) = (OnceLock::new(), AtomicU64::new(0));
+        Self { store, ready: Cache::new(capacity), absent, put }
     }
 
     /// Looks into `store` from now on.
@@ -65,8 +69,13 @@ impl Shelf {
         if self.absent.contains_key(host) {
             return Ok(None);
         }
+        let before = self.put.load(Ordering::Acquire);
         let load = async { load(&**store, host, protocol, now).await };
-        match self.ready.try_get_with_by_ref(host, load).await {
+        let loaded = self.ready.try_get_with_by_ref(host, load).await;
+        if self.put.load(Ordering::Acquire) != before {
+            self.ready.invalidate(host).await;
+        }
+        match loaded {
             Ok(ready) => Ok(Some(ready.config)),
             Err(missing) => match &*missing {
                 // That it cannot be read now says nothing of a moment later.
@@ -77,6 +86,20 @@ impl Shelf {
                 }
             },
         }
+    }
+
+    /// The configuration to answer `host` with when all that is kept has expired by our clock.
+    pub(super) async fn find_expired(
+        &self,
+        host: &Hostname,
+        protocol: &Protocol,
+        now: Timestamp,
+    ) -> Option<Arc<ServerConfig>> {
+        let record = self.kept(host).await.ok()??;
+        // It may also have come back to life: a clock that was wrong is right again.
+        let ready = ready(&record, host, protocol, record.not_after.min(now))?;
+        tracing::warn!(%host, until = %record.not_after, "what is kept is served for want of better");
+        Some(ready.config)
     }
 
     /// The certificate that is kept for a name.
@@ -100,6 +123,7 @@ impl Shelf {
             return Err(StoreError::Unavailable(reason));
         };
         keep(&**store, host, content(record, due, now)).await?;
+        self.put.fetch_add(1, Ordering::AcqRel);
         self.ready.insert(host.clone(), ready).await;
         self.absent.invalidate(host).await;
         Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::customers::eventually;
+use crate::customers::{TARGET, eventually};
 use crate::dns::{Fault, txt};
 use crate::house::{DMARC, House};
 use crate::node::is_long;
@@ -147,7 +147,7 @@ fn a_record_comes_and_goes_with_its_domain() {
 #[test]
 fn a_store_from_before_there_were_audits_is_mended() {
     let mut house = House::start("rate = 0");
-    house.add((0..1_200).map(name));
+    house.add((0..1_200).map(name).chain([TARGET.to_owned()]));
     house.customers.node.terminate();
     assert_eq!(house.stored(), []);
     house.set("rate = 1000\nat_once = 64");
@@ -155,6 +155,13 @@ fn a_store_from_before_there_were_audits_is_mended() {
     eventually("every domain is audited", || (house.made() >= 1_200).then_some(()));
     house.customers.node.terminate();
     assert!(house.stored().iter().all(|(_, is_audited)| *is_audited));
+    assert_eq!(house.stored().len(), 1_200, "the platform's own name is not audited");
+    // Nor when it is added.
+    house.set("rate = 1000");
+    let (code, ..) = house.customers.node.command(&["domain", "remove", TARGET]);
+    assert_eq!(code, 0);
+    let (code, ..) = house.customers.node.command(&["domain", "add", TARGET]);
+    assert_eq!(code, 0);
     assert_eq!(house.stored().len(), 1_200);
 }
 

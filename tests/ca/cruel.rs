@@ -57,6 +57,10 @@ pub enum Manner {
     Rejects,
     /// The account is not known.
     UnknownAccount,
+    /// The certificate that an order replaces is another account's, it says (RFC 9773 §5).
+    Disowns,
+    /// It fails over an order that replaces a certificate.
+    Stumbles,
     /// CAA forbids, it says.
     Caa,
 }
@@ -266,6 +270,16 @@ impl Inner {
             let words = format!("too many certificates already issued for {whose}");
             return waiting(429, "rateLimited", &words, seconds);
         }
+        let replaces = signed.payload.get("replaces");
+        match manner {
+            Manner::Disowns if replaces.is_some() => {
+                return problem(403, "unauthorized", "that certificate is not yours to replace");
+            }
+            Manner::Stumbles if replaces.is_some() => {
+                return problem(500, "serverInternal", "no such certificate");
+            }
+            _ => {}
+        }
         state.count += 1;
         let id = state.count;
         let token = match manner {
@@ -275,7 +289,7 @@ impl Inner {
         let (status, challenge, chain) = ("pending", "pending", String::new());
         state.orders.insert(id, Order { name, status, challenge, token, chain });
         let mut shown = self.shown(id, &state.orders[&id]);
-        if let Some(replaces) = signed.payload.get("replaces") {
+        if let Some(replaces) = replaces {
             shown["replaces"] = replaces.clone();
         }
         located(201, &format!("{}/order/{id}", self.base), &shown)

@@ -26,6 +26,7 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("acme.contact", "orders/failover.rs"),
     ("acme.self_probe", "orders/first.rs"),
     ("acme.http_port", "orders/first.rs"),
+    ("acme.own_name", "orders/own_name.rs"),
     ("acme.orders", "orders/keys.rs"),
     ("acme.issuer.name", "orders/failover.rs"),
     ("acme.issuer.directory", "orders/house.rs"),

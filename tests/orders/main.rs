@@ -24,6 +24,8 @@ mod failover;
 mod first;
 mod house;
 mod keys;
+mod lasting;
 mod moved;
+mod own_name;
 mod renewal;
 mod restart;

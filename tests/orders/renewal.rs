@@ -11,7 +11,7 @@ use waypost::clock::{Clock, SystemClock, Timestamp};
 use waypost::disk::SystemDisk;
 use waypost::server::World;
 
-use crate::ca::Manner;
+use crate::ca::{Leaf, Manner};
 use crate::customers::eventually;
 use crate::house::{CruelHouse, House, Plan};
 use crate::node::{Node, Program, Protocol, Setup, serve_in};
@@ -58,12 +58,29 @@ fn a_certificate_is_renewed_unvisited_and_the_old_one_serves_meanwhile() {
     assert_eq!(shown["state"], "active", "it is served still: {shown:#}");
     assert_eq!(serial(), first);
     assert!(house.is_served(name, 0));
+    // Nothing wrong takes its place either.
+    let mut last = serde_json::Value::Null;
+    for (at, leaf) in Leaf::WRONG.into_iter().enumerate() {
+        ca.behave(Manner::Signs(leaf));
+        ahead(&house.customers.node, 41 * 365 * 24 + 48 * (at as u64 + 1));
+        let shown = eventually("it was ordered again", || {
+            let shown = house.customers.show(name);
+            let order = shown["orders"].as_array().unwrap().last().unwrap();
+            (order["time"] != last && order["outcome"] == "unusable").then_some(shown)
+        });
+        last = shown["orders"].as_array().unwrap().last().unwrap()["time"].clone();
+        assert_eq!((&shown["state"], serial()), (&"active".into(), first.clone()), "{leaf:?}");
+        assert!(house.is_served(name, 0), "{leaf:?}");
+    }
     ca.behave(Manner::Fair);
-    // A minute later, or more.
+    // A day later, or more.
     years(42);
     eventually("it is another one", || (serial() != first).then_some(()));
     let told = house.customers.show(name);
-    assert_eq!((&told["state"], told["orders"].as_array().unwrap().len()), (&"active".into(), 3));
+    assert_eq!(
+        (&told["state"], &told["orders"][7]["outcome"]),
+        (&"active".into(), &"issued".into())
+    );
     assert!(house.is_served(name, 0));
 }
 
@@ -114,8 +131,8 @@ fn leaf(house: &House, name: &str) -> String {
 }
 
 /// Sets the clock of a node ahead.
-fn ahead(node: &Node, hours: u64) {
+pub(crate) fn ahead(node: &Node, hours: u64) {
     fs::write(node.configuration().with_file_name("hours"), hours.to_string()).unwrap();
 }
 
-const AHEAD: Program = Program::Own("renewal::node_ahead");
+pub(crate) const AHEAD: Program = Program::Own("renewal::node_ahead");

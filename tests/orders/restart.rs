@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::ca::Side;
 use crate::customers::eventually;
 use crate::house::{House, Plan, orders};
-use crate::node::{Protocol, WAYPOST};
+use crate::node::{Client, Protocol, WAYPOST};
 
 /// Where the node is killed, and how many orders the authority may see in all: one more only where
 /// nothing of the first could be known, or it failed.
@@ -74,6 +74,17 @@ fn an_order_that_nobody_visits_for_goes_on_after_a_restart_by_itself() {
     house.customers.node.kill();
     house.pebble.door().lose();
     house.customers.node.restart();
+    // The authority may look at any time, though nobody has taken the order up yet.
+    let asked = |name: &str| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut session = Client::connect_plain(house.node().http()).await.unwrap();
+            let path = "/.well-known/acme-challenge/abcdefghijklmnop";
+            session.get(name, path).await.unwrap().status.as_u16()
+        })
+    };
+    eventually("it answers", || (asked(name) == 200).then_some(()));
+    assert_eq!(asked("other.example.test"), 404);
     let (code, ..) = house.node().command(&["domain", "check", name]);
     assert_eq!(code, 0);
     house.customers.becomes(name, "certificate");

@@ -166,6 +166,7 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("acme.contact", "[\"mailto:a@b.example\"]", "", "contact: [\"mailto:a@b.example\"]"),
     ("acme.self_probe", "\"require\"", "", "self_probe: Require"),
     ("acme.http_port", "8080", "", "http_port: 8080"),
+    ("acme.own_name", "\"leave\"", "", "own_name: false"),
     ("acme.orders", "5", "", "orders: 5"),
     ("acme.issuer.name", "\"zero\"", "", "name: \"zero\""),
     (

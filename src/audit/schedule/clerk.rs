@@ -26,6 +26,8 @@ use crate::store::{
 pub(super) struct Clerk {
     pub(super) config: Config,
     pub(super) node: String,
+    /// The platform's own name.
+    pub(super) own: String,
     pub(super) store: Arc<dyn Store>,
     pub(super) register: Register,
     pub(super) clock: Arc<dyn Clock>,
@@ -181,7 +183,8 @@ impl Clerk {
         let domains = self.store.page(Kind::Domain, &place, STRETCH).await?;
         let audits = self.store.page(Kind::Audit, &place, STRETCH).await?;
         let now = self.clock.wall();
-        let stretch = stretch(&domains, &audits, &self.config, &mut self.made, now);
+        let config = (&self.config, self.own.as_str());
+        let stretch = stretch(&domains, &audits, config, &mut self.made, now);
         for (name, marks) in &stretch.passed {
             self.tally.passed(name, marks);
         }

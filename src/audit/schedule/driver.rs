@@ -49,6 +49,7 @@ impl Schedule {
         let clerk = Clerk {
             config: config.clone(),
             node: node.to_owned(),
+            own: auditor.platform().target.clone(),
             store: Arc::clone(&store),
             register: register.clone(),
             clock: Arc::clone(&clock),

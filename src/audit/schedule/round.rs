@@ -23,12 +23,13 @@ pub(super) struct Stretch {
     pub(super) reached: Option<String>,
 }
 
-/// Compares a page of domains with the page of audits behind the same name. `made` counts the
-/// records that this round has made already.
+/// Compares a page of domains with the page of audits behind the same name. `own` is the
+/// platform's own name, which is not audited; `made` counts the records that this round has made
+/// already.
 pub(super) fn stretch(
     domains: &Page,
     audits: &Page,
-    config: &Config,
+    (config, own): (&Config, &str),
     made: &mut u64,
     now: Timestamp,
 ) -> Stretch {
@@ -48,7 +49,7 @@ pub(super) fn stretch(
             stretch.pass(audit);
             continue;
         };
-        if domain.content.state == State::Removed as u8 {
+        if domain.content.state == State::Removed as u8 || domain.name == own {
             audit.into_iter().for_each(|audit| stretch.remove(audit));
             continue;
         }
@@ -140,7 +141,7 @@ mod tests {
     }
 
     fn compared(domains: Page, audits: Page) -> Stretch {
-        stretch(&domains, &audits, &Config::default(), &mut 0, NOW)
+        stretch(&domains, &audits, (&Config::default(), "own"), &mut 0, NOW)
     }
 
     #[test]
@@ -163,6 +164,7 @@ mod tests {
             domain("e", State::New),
             Item::Damaged("g".to_owned()),
             domain("h", State::New),
+            domain("own", State::Active),
         ];
         let audits = vec![
             audit("b", 1),

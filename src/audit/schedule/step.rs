@@ -290,6 +290,28 @@ mod tests {
         assert!(groups.iter().all(|count| (60..150).contains(count)), "{groups:?}");
     }
 
+    #[test]
+    fn ten_years_of_silence_cost_few_more_audits_than_ten_quiet_ones_and_flapping_thrice_as_many() {
+        let ten_years = Timestamp::from_seconds(1_790_000_000 + 10 * 365 * 86_400);
+        let audits = |reports: &[Value]| {
+            let (mut now, mut kept, mut count) = (at(0), None, 0_usize);
+            while now < ten_years {
+                let pace = Pace { spread: spread("trk.example.com", now), ..PACE };
+                let stepped = step(kept.as_ref(), &reports[count % reports.len()], &pace, now);
+                assert!(stepped.transition.is_none() && stepped.due.at > now);
+                (now, kept, count) = (stepped.due.at, Some(stepped.kept), count + 1);
+            }
+            count
+        };
+        let quiet = audits(&[report(&["S15"], &[])]);
+        assert!((3_500..=3_800).contains(&quiet), "{quiet}");
+        let silent = audits(&[report(&["?"], &["?"])]);
+        assert!(silent <= 4_080, "{silent}");
+        let [one, other, third] = [&["S15"], &["S20"], &["S18"]].map(|rules| report(rules, &[]));
+        let flapping = audits(&[one, other, third]);
+        assert!(flapping <= 3 * quiet, "{flapping}");
+    }
+
     fn any_report() -> impl Strategy<Value = Value> {
         let ids: Vec<_> = rules().map(|rule| rule.id).take(3).collect();
         let section = move || {
