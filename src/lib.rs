@@ -30,8 +30,10 @@
 //! What [`audit`] makes of a domain is a function of what DNS has answered so far: it returns a
 //! judgement, or the questions that have to be asked first. [`audit::Asker`] asks them, all of one
 //! round together, and begins again. A whole domain is judged likewise: [`audit::domain::examine`]
-//! makes a report or says what it needs, [`audit::domain::Auditor`] asks. So no judgement waits, each can be tried on a zone that is
-//! a text in a test, and the same code reads a record before it is published.
+//! makes a report or says what it needs, [`audit::domain::Auditor`] asks. So no judgement waits, each can
+//! be tried on a zone that is a text in a test, and the same code reads a record before it is
+//! published. What records name by address is fetched through the seam [`audit::domain::Files`], whose
+//! real side, [`server::Web`], dials public addresses only.
 //!
 //! # The walk of one click
 //!

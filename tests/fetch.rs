@@ -12,13 +12,17 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use waypost::fetch::{Client, FetchError, Policy, Reach, Redirects, Resolve, Resolving, Roots};
+use waypost::fetch::{
+    Client, Codings, FetchError, Policy, Ports, Reach, Redirects, Resolve, Resolving, Roots,
+};
 use waypost::hostname::Hostname;
 
 /// Says one answer after the other; the last one for ever.
@@ -53,8 +57,11 @@ fn policy() -> Policy {
         reach: Reach::Inside,
         roots: Roots::Public,
         is_plain_allowed: true,
+        ports: Ports::Any,
         redirects: Redirects::AtMost(3),
+        codings: Codings::Identity,
         content: 10_000,
+        idle: 8,
         connect: Duration::from_millis(400),
         step: Duration::from_millis(400),
         total: Duration::from_secs(2),
@@ -260,6 +267,63 @@ async fn an_address_that_is_forbidden_or_dead_is_passed_over() {
 }
 
 #[tokio::test]
+async fn what_is_packed_is_unpacked_where_it_was_asked_for_and_no_further() {
+    use std::io::Write;
+    let packed = |content: &[u8]| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(content).unwrap();
+        gzip.finish().unwrap()
+    };
+    let most = policy().content;
+    for (coding, content, came) in [
+        ("gzip", packed(b"hello"), Ok(5)),
+        ("GZip", packed(&vec![b'x'; most]), Ok(most)),
+        ("gzip", packed(&vec![b'x'; most + 1]), Err("too_large")),
+        ("gzip", packed(&vec![b'x'; 64 << 20]), Err("too_large")),
+        ("gzip", b"hello".to_vec(), Err("packed")),
+        ("gzip", packed(b"hello")[..12].to_vec(), Err("packed")),
+        ("deflate", b"hello".to_vec(), Err("encoded")),
+        ("gzip, gzip", packed(b"hello"), Err("encoded")),
+        ("identity", b"hello".to_vec(), Ok(5)),
+    ] {
+        let listener = TcpListener::bind((HOME, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let says = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4_096];
+            let count = stream.read(&mut request).await.unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream.write_all(&content).await.unwrap_or_default();
+            String::from_utf8_lossy(&request[..count]).to_ascii_lowercase()
+        });
+        let taking = Policy { codings: Codings::Gzip, ..policy() };
+        let told = fetch(taking, &Book::of(&[]), &format!("http://{address}/")).await;
+        let told = told.map(|(_, content)| content.len()).map_err(|error| error.code());
+        assert_eq!(told, came, "{coding}");
+        assert!(says.await.unwrap().contains("accept-encoding: gzip\r\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_policy_of_one_port_dials_no_other() {
+    let (address, connections) = server(HOME, |_| vec![say("HTTP/1.1 200 OK\r\n\r\nhere")]).await;
+    let book = Book::of(&[&[HOME.into()]]);
+    let one = || Policy { ports: Ports::Https(address.port()), ..policy() };
+    for url in ["https://named.example:80/", "https://named.example:8443/"] {
+        let told = fetch(one(), &book, url).await.unwrap_err();
+        assert_eq!(told.code(), "url", "{url}: {told}");
+    }
+    assert_eq!((connections.load(Ordering::SeqCst), book.asked()), (0, 0));
+    // The right one is dialled, and speaks no TLS here.
+    for url in ["https://named.example/", "https://named.example:443/"] {
+        let told = fetch(one(), &book, url).await.unwrap_err();
+        assert_ne!(told.code(), "url", "{url}: {told}");
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn no_cookie_is_kept_and_a_post_is_not_redirected() {
     let (address, connections) = server(HOME, |at| {
         vec![say(&format!(
@@ -328,4 +392,43 @@ async fn a_server_is_trusted_by_the_roots_of_the_policy_and_by_its_name() {
     let plain = fetch(secure_only, &book, "http://ca.example/").await.unwrap_err();
     assert_eq!(plain.code(), "url", "{plain}");
     assert!(Roots::parse(b"no certificate").is_err());
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_no_connection_is_kept() {
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(["two.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind((HOME, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let answers = hyper::service::service_fn(|request: Request<Incoming>| async move {
+                let version = format!("{:?} {}", request.version(), request.uri().path());
+                Ok::<_, std::convert::Infallible>(http::Response::new(version))
+            });
+            let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            tokio::spawn(server.serve_connection(TokioIo::new(stream), answers));
+        }
+    });
+    let roots = Roots::parse(certificate.pem().as_bytes()).unwrap();
+    let policy = Policy { roots, ports: Ports::Https(port), idle: 0, ..policy() };
+    let book = Book::of(&[&[HOME.into()]]);
+    let client = Client::new(policy, Arc::clone(&book) as Arc<dyn Resolve>).unwrap();
+    for path in ["/a", "/b"] {
+        let answer = client.send(get(&format!("https://two.example{path}"))).await.unwrap();
+        assert_eq!(answer.body(), &format!("HTTP/2.0 {path}"));
+    }
+    assert_eq!(book.asked(), 2);
 }

@@ -1,5 +1,6 @@
 //! What an operator may set of the audit.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Draft, DraftKind, Published, dkim, name, spf};
@@ -7,6 +8,11 @@ use super::{Draft, DraftKind, Published, dkim, name, spf};
 /// The settings of the audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// Whether what stands at addresses that records name is fetched.
+    pub fetch: bool,
+    /// PEM files of the authorities whose mark certificates are trusted; empty when trust is not
+    /// judged.
+    pub mark_roots: Vec<PathBuf>,
     /// From one audit of an active domain to the next.
     pub active_every: Duration,
     /// The same for all other domains.
@@ -33,6 +39,8 @@ pub struct Expect {
     pub selector: String,
     /// The key record of domains that have no key of their own.
     pub dkim: String,
+    /// Key records that went before it: the platform signs with none of them any longer.
+    pub former_dkim: Vec<String>,
     /// The DMARC record of a domain that has none.
     pub dmarc: String,
     /// The selector of BIMI.
@@ -58,6 +66,9 @@ pub struct Platform {
     pub target: String,
     /// The authorities that may certify, as CAA records name them.
     pub authorities: Vec<String>,
+    /// The authorities whose mark certificates are trusted, in DER; empty when trust is not
+    /// judged.
+    pub mark_roots: Vec<Vec<u8>>,
 }
 
 impl Config {
@@ -86,6 +97,8 @@ impl Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            fetch: true,
+            mark_roots: Vec::new(),
             active_every: DAY,
             other_every: 7 * DAY,
             second_look: Duration::from_secs(900),
@@ -105,6 +118,11 @@ impl Expect {
     /// The key of domains that have none of their own.
     pub fn key(&self) -> Option<dkim::PublicKey> {
         dkim::read(&self.dkim).key
+    }
+
+    /// The keys that the platform signed with before.
+    pub fn former_keys(&self) -> Vec<dkim::PublicKey> {
+        self.former_dkim.iter().filter_map(|text| dkim::read(text).key).collect()
     }
 
     /// What cannot be served, as (key, reason); empty when all is well.
@@ -134,6 +152,9 @@ impl Expect {
             if let Some(reason) = fault(&Self::filled(text, EXAMPLE), kind) {
                 problems.push((key, reason));
             }
+        }
+        if self.former_dkim.iter().any(|text| dkim::read(text).key.is_none()) {
+            problems.push(("former_dkim", "expected key records, such as v=DKIM1; p=…".to_owned()));
         }
         let include = format!("include:{}", self.spf_include);
         if !self.spf.split(' ').any(|word| word.eq_ignore_ascii_case(&include)) {
@@ -171,6 +192,7 @@ impl Default for Expect {
             spf: "v=spf1 include:spf.aksend.net -all".to_owned(),
             selector: "ak".to_owned(),
             dkim: format!("v=DKIM1; k=rsa; p={SHARED_KEY}"),
+            former_dkim: Vec::new(),
             dmarc: format!("v=DMARC1; p=reject; sp=reject; rua=mailto:report@{PLACE}"),
             bimi_selector: "default".to_owned(),
             bimi: format!("v=BIMI1; l=https://{PLACE}/bimi/bimi.svg"),

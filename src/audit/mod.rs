@@ -25,6 +25,8 @@ mod finding;
 mod kept;
 mod mailbox;
 mod mark;
+pub mod mark_certificate;
+pub mod mta_sts;
 mod name;
 pub mod page;
 mod piece;

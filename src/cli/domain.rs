@@ -17,6 +17,7 @@ use super::place::{PlaceArgs, PlaceError};
 use super::registrar::{Own, OwnError};
 use super::table;
 use crate::clock::Clock;
+use crate::config::Settings;
 use crate::disk::{Disk, Reading};
 use crate::domains::{Addition, FileError, State, names};
 use crate::hostname::{Hostname, HostnameError};
@@ -158,8 +159,8 @@ impl DomainArgs {
         let Self { command, place, json } = self;
         let command = command.read(disk)?;
         let settings = place.settings(disk)?;
-        let registrar = match NodeDoor::find(&settings.node.data) {
-            Some(door) => Registrar::Node(door),
+        let registrar = match Registrar::find(&settings, disk, clock)? {
+            Some(registrar) => registrar,
             None => {
                 if command.needs_store() {
                     Own::require(&settings, disk)?;
@@ -264,7 +265,7 @@ impl Command {
 }
 
 /// Who knows the domains.
-enum Registrar {
+pub(super) enum Registrar {
     /// The node that runs.
     Node(NodeDoor),
     /// This command itself.
@@ -282,7 +283,22 @@ pub(super) enum Asked<'a> {
 }
 
 impl Registrar {
-    fn ask(&self, asked: &Asked<'_>) -> Result<Value, DomainError> {
+    /// The node that runs, or else the store that one left; none is made.
+    pub(super) fn find(
+        settings: &Settings,
+        disk: &Arc<dyn Disk>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<Self>, DomainError> {
+        if let Some(door) = NodeDoor::find(&settings.node.data) {
+            return Ok(Some(Self::Node(door)));
+        }
+        if Own::require(settings, disk).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Self::Own(Box::new(Own::open(settings, disk, clock)?))))
+    }
+
+    pub(super) fn ask(&self, asked: &Asked<'_>) -> Result<Value, DomainError> {
         match self {
             Self::Own(own) => {
                 if let Asked::Link(name, days) = asked {

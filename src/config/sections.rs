@@ -232,6 +232,8 @@ fn domains(settings: &mut Settings, mut section: Section<'_>, finished: &mut Fin
 
 fn audit(settings: &mut Settings, mut section: Section<'_>, base: &Path, finished: &mut Finished) {
     let audit = &mut settings.audit;
+    section.take("fetch", &mut audit.fetch, choice(&SWITCHES));
+    section.take("mark_roots", &mut audit.mark_roots, |written, base| list(written, base, path));
     section.take("active_every", &mut audit.active_every, duration);
     section.take("other_every", &mut audit.other_every, duration);
     section.take("second_look", &mut audit.second_look, duration);
@@ -245,6 +247,7 @@ fn audit(settings: &mut Settings, mut section: Section<'_>, base: &Path, finishe
     inner.take("spf", &mut expect.spf, text);
     inner.take("selector", &mut expect.selector, text);
     inner.take("dkim", &mut expect.dkim, text);
+    inner.take("former_dkim", &mut expect.former_dkim, |w, base| list(w, base, text));
     inner.take("dmarc", &mut expect.dmarc, text);
     inner.take("bimi_selector", &mut expect.bimi_selector, text);
     inner.take("bimi", &mut expect.bimi, text);
@@ -418,6 +421,7 @@ const SECTIONS: [&str; 15] = [
     "node", "edge", "tls", "journal", "kafka", "links", "events", "domains", "audit", "dns",
     "acme", "store", "admin", "trace", "shutdown",
 ];
+const SWITCHES: [(&str, bool); 2] = [("on", true), ("off", false)];
 const MAX_REACTORS: usize = 1_024;
 static VERSIONS: [(&str, Version); 2] = [("1.2", Version::Tls12), ("1.3", Version::Tls13)];
 static SYNCS: [(&str, Sync); 2] = [("disk", Sync::Disk), ("os", Sync::Os)];

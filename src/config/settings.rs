@@ -189,12 +189,13 @@ impl Settings {
         Some(PageMint::new(keyring, host, base, self.edge.minted_page_prefix()))
     }
 
-    /// What an audit has to know of the platform.
+    /// What an audit has to know of the platform, without what stands in files.
     pub fn platform(&self) -> audit::Platform {
         audit::Platform {
             expect: self.audit.expect.clone(),
             target: self.domains.target.as_ref().map(ToString::to_string).unwrap_or_default(),
             authorities: self.domains.authorities.clone(),
+            mark_roots: Vec::new(),
         }
     }
 

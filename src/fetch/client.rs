@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
 
 use super::connector::Connector;
-use super::{FetchError, Policy, Redirects, Resolve, RootsError};
+use super::{Codings, FetchError, Policy, Ports, Redirects, Resolve, RootsError, coding};
 
 /// A client for one purpose. Cloning shares its connections.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl Client {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_max_idle_per_host(policy.idle)
             .http2_max_header_list_size(HEADER)
             .build(connector);
         Ok(Self { inner: Arc::new(Inner { policy, http }) })
@@ -81,7 +81,11 @@ impl Inner {
             _ => false,
         };
         let has_credentials = uri.authority().is_some_and(|to| to.as_str().contains('@'));
-        if is_fine && !has_credentials && uri.host().is_some() {
+        let is_reached = match self.policy.ports {
+            Ports::Any => true,
+            Ports::Https(_) => uri.port().is_none_or(|port| port == 443),
+        };
+        if is_fine && is_reached && !has_credentials && uri.host().is_some() {
             return Ok(());
         }
         Err(FetchError::Url(uri.to_string()))
@@ -89,8 +93,11 @@ impl Inner {
 
     async fn ask(&self, request: Request<Bytes>) -> Result<Response<Incoming>, FetchError> {
         let mut request = request.map(Full::new);
-        let identity = HeaderValue::from_static("identity");
-        request.headers_mut().insert(ACCEPT_ENCODING, identity);
+        let accepted = match self.policy.codings {
+            Codings::Identity => "identity",
+            Codings::Gzip => coding::GZIP,
+        };
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(accepted));
         // A new connection is bounded by itself.
         let within = self.policy.connect + self.policy.step;
         let answered = tokio::time::timeout(within, self.http.request(request)).await;
@@ -101,12 +108,16 @@ impl Inner {
     /// Reads the content, as far as it may go.
     async fn whole(&self, answer: Response<Incoming>) -> Result<Response<Bytes>, FetchError> {
         let (parts, mut body) = answer.into_parts();
-        if let Some(coding) = parts.headers.get(CONTENT_ENCODING)
-            && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
-        {
-            let coding = String::from_utf8_lossy(coding.as_bytes()).into_owned();
-            return Err(FetchError::Encoded(coding));
-        }
+        let mut encodings = parts.headers.get_all(CONTENT_ENCODING).iter();
+        let is_packed = match (encodings.next(), encodings.next()) {
+            (None, _) => false,
+            (Some(only), None) if only.as_bytes().eq_ignore_ascii_case(b"identity") => false,
+            (Some(only), None) if self.takes(only) => true,
+            (Some(other), _) => {
+                let told = String::from_utf8_lossy(other.as_bytes()).into_owned();
+                return Err(FetchError::Encoded(told));
+            }
+        };
         let most = self.policy.content;
         let mut content = BytesMut::new();
         loop {
@@ -120,7 +131,14 @@ impl Inner {
             }
             content.extend_from_slice(&piece);
         }
-        Ok(Response::from_parts(parts, content.freeze()))
+        let content = if is_packed { coding::unpack(&content, most)? } else { content.freeze() };
+        Ok(Response::from_parts(parts, content))
+    }
+
+    /// Whether content that is packed so was asked for.
+    fn takes(&self, coding: &HeaderValue) -> bool {
+        self.policy.codings == Codings::Gzip
+            && coding.as_bytes().eq_ignore_ascii_case(coding::GZIP.as_bytes())
     }
 }
 
@@ -149,6 +167,5 @@ const MOVED: [StatusCode; 5] = [
 ];
 /// How long a connection may lie unused: shorter than servers and their balancers allow.
 const IDLE: Duration = Duration::from_secs(50);
-const IDLE_CONNECTIONS: usize = 8;
 /// Bytes of an answer's header.
 const HEADER: u32 = 16 << 10;

@@ -15,7 +15,7 @@ use rustls::crypto::aws_lc_rs;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::{FetchError, Policy, Reach, Resolve, RootsError};
+use super::{FetchError, Policy, Ports, Reach, Resolve, RootsError};
 use crate::hostname::Hostname;
 
 type Connected = MaybeHttpsStream<TokioIo<TcpStream>>;
@@ -37,7 +37,7 @@ impl Connector {
             .map_err(refused)?
             .with_root_certificates(policy.roots.store()?)
             .with_no_client_auth();
-        let dialler = Dialler { reach: policy.reach, resolve };
+        let dialler = Dialler { reach: policy.reach, ports: policy.ports, resolve };
         let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
         let builder =
             if policy.is_plain_allowed { builder.https_or_http() } else { builder.https_only() };
@@ -67,6 +67,7 @@ impl Service<Uri> for Connector {
 #[derive(Clone, Debug)]
 struct Dialler {
     reach: Reach,
+    ports: Ports,
     resolve: Arc<dyn Resolve>,
 }
 
@@ -90,9 +91,12 @@ impl Dialler {
         let wrong = || FetchError::Url(uri.to_string());
         let host = uri.host().ok_or_else(wrong)?;
         let is_secure = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        let port = match self.ports {
+            Ports::Any => uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 }),
+            Ports::Https(port) => port,
+        };
         let addresses = self.addresses(host).await?;
-        let mut failed = FetchError::Connect(format!("{host} has no address"));
+        let mut failed = wrong();
         for address in addresses {
             // What is checked is what is dialled.
             if !self.reach.permits(address) {
@@ -114,6 +118,7 @@ impl Dialler {
         }
         let name = Hostname::parse(host).map_err(|_| FetchError::Url(host.to_owned()))?;
         match self.resolve.resolve(&name).await {
+            Ok(addresses) if addresses.is_empty() => Err(FetchError::Unaddressed(name)),
             Ok(addresses) => Ok(addresses),
             Err(reason) => Err(FetchError::Name { name, reason }),
         }

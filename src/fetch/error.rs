@@ -24,6 +24,9 @@ pub enum FetchError {
         /// What went wrong, in words.
         reason: String,
     },
+    /// The name has no address, or does not exist. A moment later it may.
+    #[error("{0} has no address")]
+    Unaddressed(Hostname),
     /// No connection was made. Worth a retry.
     #[error("no connection: {0}")]
     Connect(String),
@@ -39,9 +42,12 @@ pub enum FetchError {
     /// The content is larger than it may be: the server's fault.
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
-    /// The content is compressed, which was not asked for: the server's fault.
+    /// The content is packed as nobody asked for: the server's fault.
     #[error("the answer is encoded as {0}, which was not asked for")]
     Encoded(String),
+    /// The content cannot be unpacked: the server's fault.
+    #[error("the answer's gzip cannot be unpacked")]
+    Packed,
     /// Redirected more often than is followed, or to what may not be asked: the server's fault.
     #[error("redirected too often, or nowhere")]
     Redirected,
@@ -50,7 +56,14 @@ pub enum FetchError {
 impl FetchError {
     /// Whether the same request may go well the next time.
     pub fn is_worth_a_retry(&self) -> bool {
-        matches!(self, Self::Name { .. } | Self::Connect(_) | Self::TimedOut(_) | Self::Broken(_))
+        matches!(
+            self,
+            Self::Name { .. }
+                | Self::Unaddressed(_)
+                | Self::Connect(_)
+                | Self::TimedOut(_)
+                | Self::Broken(_)
+        )
     }
 
     /// A short stable word, for metrics.
@@ -59,12 +72,14 @@ impl FetchError {
             Self::Forbidden(_) => "forbidden",
             Self::Url(_) => "url",
             Self::Name { .. } => "name",
+            Self::Unaddressed(_) => "unaddressed",
             Self::Connect(_) => "connect",
             Self::Untrusted(_) => "untrusted",
             Self::TimedOut(_) => "timed_out",
             Self::Broken(_) => "broken",
             Self::TooLarge(_) => "too_large",
             Self::Encoded(_) => "encoded",
+            Self::Packed => "packed",
             Self::Redirected => "redirected",
         }
     }

@@ -7,7 +7,7 @@
 //! address is checked against the policy's [`Reach`], and a checked address is the one that is
 //! dialled: a name that resolves differently the next moment (DNS rebinding) gains nothing. A
 //! redirect is a new request, checked like the first. Every step has a time-out and so has the
-//! whole; content has a cap and is never compressed, so nothing unpacks to more than it is. No
+//! whole; content has a cap, and what comes packed is unpacked no further than to the same cap. No
 //! cookie, credential or referer is ever sent, and no proxy of the environment is used.
 //!
 //! ```text
@@ -19,6 +19,7 @@
 //! Names are resolved through the seam [`Resolve`], since the DNS is a sibling.
 
 mod client;
+mod coding;
 mod connector;
 mod error;
 mod policy;
@@ -27,6 +28,6 @@ mod resolve;
 
 pub use client::Client;
 pub use error::FetchError;
-pub use policy::{Policy, Redirects, Roots, RootsError};
+pub use policy::{Codings, Policy, Ports, Redirects, Roots, RootsError};
 pub use reach::Reach;
 pub use resolve::{Resolve, Resolving};

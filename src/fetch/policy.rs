@@ -18,10 +18,16 @@ pub struct Policy {
     pub roots: Roots,
     /// Whether it also asks without TLS.
     pub is_plain_allowed: bool,
+    /// Which ports it dials.
+    pub ports: Ports,
     /// Which redirects it follows.
     pub redirects: Redirects,
-    /// Bytes of content that it takes.
+    /// How content may be packed on its way.
+    pub codings: Codings,
+    /// Bytes of content that it takes, packed and unpacked.
     pub content: usize,
+    /// Connections to one host that are kept for the next request.
+    pub idle: usize,
     /// For a connection: the name, TCP and TLS.
     pub connect: Duration,
     /// For the header of an answer, and between two pieces of its content.
@@ -37,6 +43,25 @@ pub enum Redirects {
     None,
     /// At most this many, of GET and HEAD, each checked as a request of its own.
     AtMost(usize),
+}
+
+/// Which ports are dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ports {
+    /// The one that a URL names, else its scheme's.
+    Any,
+    /// This one; a URL that names another than 443 is refused. 443, where nothing stands in its
+    /// place.
+    Https(u16),
+}
+
+/// How content may be packed (RFC 9110 §8.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codings {
+    /// Not at all.
+    Identity,
+    /// With gzip; it is unpacked no further than content may go.
+    Gzip,
 }
 
 /// Whom a client trusts.

@@ -11,13 +11,14 @@ use zeroize::Zeroizing;
 
 use super::build::{Parts, ServeError};
 use super::node::World;
+use super::web::Addresses;
 use crate::acme::{self, Certifier, ExternalSecret, IssuerConfig};
 use crate::config::Settings;
 use crate::disk::Disk;
 use crate::dns::{Lookup, Name};
 use crate::domains::Porter;
 use crate::drain::Drain;
-use crate::fetch::{Client, Policy, Reach, Redirects, Resolve, Resolving, Roots};
+use crate::fetch::{Client, Codings, Policy, Ports, Reach, Redirects, Resolve, Resolving, Roots};
 use crate::hostname::Hostname;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -34,7 +35,7 @@ pub(super) fn start(
     if settings.acme.issuers.is_empty() {
         return Ok(None);
     }
-    let resolve: Arc<dyn Resolve> = Arc::new(Resolver(Arc::clone(&lookup)));
+    let resolve: Arc<dyn Resolve> = Arc::new(Addresses(Arc::clone(&lookup)));
     let data = settings.node.data.clone();
     let mut issuers = Vec::new();
     for issuer in &settings.acme.issuers {
@@ -94,8 +95,11 @@ fn policy(issuer: &IssuerConfig, roots: Roots) -> Policy {
         reach: Reach::Inside,
         roots,
         is_plain_allowed: false,
+        ports: Ports::Any,
         redirects: Redirects::AtMost(3),
+        codings: Codings::Identity,
         content: MAX_ANSWER,
+        idle: KEPT_CONNECTIONS,
         connect: CONNECT.min(issuer.timeout),
         step: issuer.timeout,
         total: issuer.timeout,
@@ -108,8 +112,11 @@ fn own_port() -> Policy {
         reach: Reach::Inside,
         roots: Roots::Public,
         is_plain_allowed: true,
+        ports: Ports::Any,
         redirects: Redirects::None,
+        codings: Codings::Identity,
         content: MAX_PROBE,
+        idle: 0,
         connect: PROBE,
         step: PROBE,
         total: PROBE,
@@ -121,21 +128,7 @@ fn refused(file: &Path, why: String) -> ServeError {
     ServeError::File { path: file.to_owned(), source }
 }
 
-/// The DNS, as the HTTP client asks it.
-#[derive(Debug)]
-struct Resolver(Arc<dyn Lookup>);
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: &Hostname) -> Resolving<'_> {
-        let name = Name::from(name);
-        Box::pin(async move {
-            let found = self.0.addresses(&name).await;
-            found.map_err(|failure| failure.to_string())
-        })
-    }
-}
-
-/// The same for our own port 80: a customer's name is dialled where the target is too, and nowhere
+/// The DNS, as our own port 80 is asked through it: a customer's name is dialled where the target is too, and nowhere
 /// else. Whoever publishes the name decides where it leads, and must not decide what of the inside
 /// we talk to.
 #[derive(Debug)]
@@ -165,6 +158,7 @@ impl Resolve for OwnResolver {
 /// Bytes of an authority's answer; a chain of certificates is some thousands.
 const MAX_ANSWER: usize = 256 << 10;
 const MAX_PROBE: usize = 1 << 10;
+const KEPT_CONNECTIONS: usize = 8;
 const MAX_ROOTS: u64 = 4 << 20;
 const MAX_SECRET: u64 = 4_096;
 const MIN_SECRET: usize = 16;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::audits;
 use super::build;
 use super::certification;
 use super::node::World;
@@ -49,6 +50,11 @@ pub fn examine(settings: &Settings, world: &World) -> Vec<Objection> {
         let secret = issuer.eab_key_file.as_ref().map(|f| certification::external(disk, f));
         if let Some(Err(reason)) = secret {
             object("acme.issuer.eab_key_file", table, reason);
+        }
+    }
+    for file in &settings.audit.mark_roots {
+        if let Err(reason) = audits::authorities(disk, file) {
+            object("audit.mark_roots", 0, format!("{} {reason}", file.display()));
         }
     }
     for file in &settings.domains.files {

@@ -53,7 +53,7 @@ impl Hostnames {
         let resolver = Resolver::new(dns, &*world.disk, Arc::clone(&clock), metrics)?;
         let lookup: Arc<dyn Lookup> = Arc::new(resolver);
         let looker = Looker::new(Arc::clone(&lookup), &settings.domains);
-        let auditor = audits::auditor(settings, world, Arc::clone(&lookup));
+        let auditor = audits::of_node(settings, world, Arc::clone(&lookup));
         let certificates = parts.certificates.clone();
         let register = Register::new(
             settings.domains.clone(),

@@ -19,8 +19,11 @@ mod readers;
 mod refusals;
 mod shipping;
 mod transitions;
+mod web;
 
+pub use audits::{AuditorError, auditor};
 pub use build::ServeError;
 pub use examine::{Objection, examine};
 pub use feed::EachEvent;
 pub use node::{Ended, Extras, MakeSample, Running, World, serve};
+pub use web::{Reached, Web};

@@ -131,6 +131,12 @@ const FAULTS: &[(Change, &str, &str, &str)] = &[
         "weak",
         "customer",
     ),
+    (|dns| strays(dns, "example.com"), "K15", "weak", "customer"),
+    (|dns| strays(dns, "ak.domainkey.example.com"), "K15", "weak", "customer"),
+    (|dns| strays(dns, "ak.example.com"), "K15", "weak", "customer"),
+    (|dns| strays(dns, "ak._domainkeys.example.com"), "K15", "weak", "customer"),
+    (|dns| strays(dns, "ka._domainkey.example.com"), "K15", "weak", "customer"),
+    (|dns| strays(dns, "default._domainkey.example.com"), "K15", "weak", "customer"),
     (
         |dns| {
             dns.remove("ak._domainkey.example.com");
@@ -209,6 +215,12 @@ const FAULTS: &[(Change, &str, &str, &str)] = &[
         "customer",
     ),
 ];
+
+/// Puts the platform's key elsewhere than at its name.
+fn strays(dns: &DnsServer, place: &str) {
+    dns.remove("ak._domainkey.example.com");
+    dns.add(place, txt(&[&format!("v=DKIM1; k=rsa; p={SHARED}")]));
+}
 
 #[test]
 fn a_key_of_the_domains_own_is_right_once_it_is_told_of() {

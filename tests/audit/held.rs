@@ -1,16 +1,19 @@
 //! What holds of every judgement, whatever is judged: it panics where it does not. For inputs that
 //! are drawn by chance, and for those that a fuzzer seeks.
 
+use waypost::audit::mark_certificate::{self, Case};
 use waypost::audit::spf::{self, Evaluation, Outcome, Request, Verdict};
 use waypost::audit::{
-    Answer, Draft, DraftKind, Finding, Published, bimi, caa, dkim, dmarc, shown, svg,
+    Answer, Draft, DraftKind, Finding, Published, bimi, caa, dkim, dmarc, mta_sts, shown, svg,
 };
+use waypost::clock::Timestamp;
 use waypost::dns::{Failure, Kind, Name, Question};
 
 use crate::zone::judge;
 
 /// Of a text that may be a record of any kind.
 pub(crate) fn text(text: &str) {
+    policy(text);
     for kind in KINDS {
         let draft = Draft::judge(text, Some(kind)).unwrap();
         places(&draft.text, &draft.findings);
@@ -30,6 +33,31 @@ pub(crate) fn image(bytes: &[u8]) -> usize {
     places(&image.text, &findings);
     assert!(findings.len() <= 210, "{}", findings.len());
     findings.len()
+}
+
+/// Of a file that may be a mark certificate; returns how many findings there are.
+pub(crate) fn mark(bytes: &[u8]) -> usize {
+    let root = [bytes.to_vec()];
+    let case = Case {
+        selector: "default",
+        domain: "example.com",
+        organization: "example.com",
+        image: Some(bytes),
+        roots: &root,
+        now: Timestamp::from_seconds(1_795_000_000),
+    };
+    let findings = mark_certificate::judge(bytes, &case);
+    assert!(findings.len() <= 40, "{}", findings.len());
+    assert!(findings.iter().all(|finding| finding.at.is_none()));
+    findings.len()
+}
+
+/// Of a text that may be a policy for TLS.
+fn policy(text: &str) {
+    let hosts = ["mail.example.com".to_owned()];
+    let (policy, findings) = mta_sts::judge(text, &hosts);
+    assert!(policy.is_some() || !findings.is_empty());
+    assert!(findings.len() <= 3 && policy.is_none_or(|policy| policy.hosts.len() <= 100));
 }
 
 /// Of a zone, and of a check in it.

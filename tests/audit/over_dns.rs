@@ -240,6 +240,25 @@ fn a_zone_that_answers_slowly_is_given_up_in_bounded_time() {
     assert!((Duration::from_millis(900)..Duration::from_secs(10)).contains(&took), "{took:?}");
 }
 
+#[test]
+fn a_configuration_says_who_is_asked_and_an_option_says_otherwise() {
+    let (one, other) = (server(), server());
+    one.add("example.test", txt(&["v=spf1 ip4:192.0.2.1 -all"]));
+    other.add("example.test", txt(&["v=spf1 -all"]));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let text = format!("[dns]\nservers = [\"{}\"]\n", one.resolver());
+    std::fs::write(file.path(), text).unwrap();
+    let config = file.path().to_str().unwrap();
+    let asked = ["spf-check", "--ip", "192.0.2.1", "--mail-from", "a@example.test", "--helo", "h"];
+    let by_file = [&asked[..], &["--config", config]].concat();
+    assert_eq!(first_line(&audit(&by_file)), "pass");
+    let resolver = other.resolver().to_string();
+    let by_option = [&by_file[..], &["--resolver", &resolver]].concat();
+    assert_eq!(first_line(&audit(&by_option)), "fail");
+    let missing = [&asked[..], &["--config", "/nonexistent.toml"]].concat();
+    assert_eq!(audit(&missing).code, 2);
+}
+
 fn fits(case: &Case, ended: &Ended) -> bool {
     let told = ended.out.lines().find_map(|line| line.strip_prefix("explanation: "));
     ended.code == 0

@@ -1,8 +1,13 @@
 //! A domain and the world around it, served by the tests' own server.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
+use waypost::clock::SystemClock;
+use waypost::config::Settings;
+use waypost::disk::SystemDisk;
+use waypost::server::{World, examine};
 
 use crate::dns::{DnsServer, a, caa, cname, mx, ns, txt};
 use crate::waypost::{Ended, audit};
@@ -32,7 +37,11 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
-        let server = DnsServer::start(2);
+        Self::over(DnsServer::start(2))
+    }
+
+    /// A scene that this server shows.
+    pub(crate) fn over(server: DnsServer) -> Self {
         for apex in ["com", "net", "example"] {
             server.change(|records| records.zone(apex, 60));
         }
@@ -48,15 +57,32 @@ impl Scene {
         scene
     }
 
-    /// Writes the configuration, with these settings of what is expected.
+    /// Writes the configuration, with these settings of what is expected. Nothing is fetched.
     pub(crate) fn with(&self, expect: &str) -> &Self {
+        self.configure("fetch = \"off\"", expect)
+    }
+
+    /// Writes the configuration, with these settings of the audit and of what is expected.
+    pub(crate) fn configure(&self, audit: &str, expect: &str) -> &Self {
         let (resolver, port) = (self.server.resolver(), self.server.port());
         let text = format!(
             "[dns]\nservers = [\"{resolver}\"]\nzone_port = {port}\ntimeout = \"500ms\"\n\
-             server_rate = 1000\n[audit.expect]\n{expect}\n"
+             server_rate = 1000\n[audit]\n{audit}\n[audit.expect]\n{expect}\n"
         );
         std::fs::write(self.config(), text).unwrap();
         self
+    }
+
+    /// What the configuration says.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings::load(&SystemDisk, &self.config()).unwrap().unwrap()
+    }
+
+    /// What a start would find wrong, by key.
+    pub(crate) fn objections(&self) -> Vec<(&'static str, String)> {
+        let world = World { disk: Arc::new(SystemDisk), clock: Arc::new(SystemClock) };
+        let objections = examine(&self.settings(), &world);
+        objections.into_iter().map(|objection| (objection.key, objection.reason)).collect()
     }
 
     fn config(&self) -> PathBuf {

@@ -10,6 +10,7 @@ mod chromium;
 mod customers;
 #[path = "../dns/mod.rs"]
 mod dns;
+mod fetching;
 mod front;
 mod house;
 mod lasting;

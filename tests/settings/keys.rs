@@ -118,6 +118,8 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ("domains.refusal_longest", "\"2h\"", "", "refusal_longest: 7200s"),
     ("domains.questions_per_domain", "7", "", "questions_per_domain: 7"),
     ("domains.questions_in_all", "70", "", "questions_in_all: 70"),
+    ("audit.fetch", "\"off\"", "", "fetch: false"),
+    ("audit.mark_roots", "[\"m.pem\"]", "", "mark_roots: [\"/etc/waypost/m.pem\"]"),
     ("audit.active_every", "\"25h\"", "", "active_every: 90000s"),
     ("audit.other_every", "\"8d\"", "", "other_every: 691200s"),
     ("audit.second_look", "\"16m\"", "", "second_look: 960s"),
@@ -137,6 +139,7 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
     ),
     ("audit.expect.selector", "\"p1\"", "", "selector: \"p1\""),
     ("audit.expect.dkim", KEY, "", "dkim: \"v=DKIM1; p=MIIB"),
+    ("audit.expect.former_dkim", FORMER, "", "former_dkim: [\"v=DKIM1; p=MIIB"),
     ("audit.expect.dmarc", "\"v=DMARC1; p=none\"", "", "dmarc: \"v=DMARC1; p=none\""),
     ("audit.expect.bimi_selector", "\"logo\"", "", "bimi_selector: \"logo\""),
     (
@@ -219,3 +222,4 @@ pub(crate) const KEYS: &[(&str, &str, &str, &str)] = &[
 
 /// A key that was made for this test.
 const KEY: &str = "\"v=DKIM1; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwNMQpQxz59zgkqZ+5XcriiES+qSgyDbPh9TEc7T3RsFpJ8hU9mWxTslbzM4vJbWVZN3/Utieo1JjvLfTTRCjsAthMvwa/x4Sn8VK5Rp76WfG4M9V8I9NjIKFlkxRKtr/RZv7mZWMWlaeB7VhIzqArtuI4Z/LwBQftpPm+otlOMcnLCjJSWm/zR0YHrDnkOChs6c/c4ExwU/FNNddytokbjB5aZaoxR5UQFapobmrqGbaN7E20Uf205gGey2RDNyILEYv/GZWA+2gPRW7M3tu+rE3xMFjZYYpakovDKFf+FAuEyw3sMQhxGi3l36PV1g6dFbXJx/GpZLFcUKVIejhswIDAQAB\"";
+const FORMER: &str = "[\"v=DKIM1; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAwNMQpQxz59zgkqZ+5XcriiES+qSgyDbPh9TEc7T3RsFpJ8hU9mWxTslbzM4vJbWVZN3/Utieo1JjvLfTTRCjsAthMvwa/x4Sn8VK5Rp76WfG4M9V8I9NjIKFlkxRKtr/RZv7mZWMWlaeB7VhIzqArtuI4Z/LwBQftpPm+otlOMcnLCjJSWm/zR0YHrDnkOChs6c/c4ExwU/FNNddytokbjB5aZaoxR5UQFapobmrqGbaN7E20Uf205gGey2RDNyILEYv/GZWA+2gPRW7M3tu+rE3xMFjZYYpakovDKFf+FAuEyw3sMQhxGi3l36PV1g6dFbXJx/GpZLFcUKVIejhswIDAQAB\"]";

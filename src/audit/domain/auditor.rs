@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join, join_all};
 
 use super::anew::Anew;
-use super::evidence::{Asked, Evidence, Files, Needs, Unfetched, Way};
+use super::evidence::{Asked, Evidence, File, Files, Needs, Unfetched, Wanted, Way};
 use super::examine::examine;
 use super::report::Report;
 use super::subject::Subject;
@@ -51,7 +51,9 @@ impl Auditor {
     /// answered by then counts as not answered.
     pub async fn audit(&self, subject: &Subject) -> (Report, Vec<Asked>) {
         let until = self.clock.now() + PATIENCE;
-        let mut evidence = Evidence { is_fetching: self.files.is_some(), ..Evidence::default() };
+        let is_fetching = self.files.is_some();
+        let now = self.clock.wall();
+        let mut evidence = Evidence { is_fetching, now, ..Evidence::default() };
         let mut asked = Vec::new();
         loop {
             match examine(subject, &self.platform, &evidence) {
@@ -82,7 +84,7 @@ impl Auditor {
             let (result, took) = self.within(until, self.lookup.ask_zone(&question)).await;
             (question, result, took)
         }));
-        let files = join_all(needs.files.into_iter().map(|address| self.fetch(address, until)));
+        let files = join_all(needs.files.into_iter().map(|wanted| self.fetch(wanted, until)));
         let ((resolver, unchecked), (servers, files)) =
             join(join(resolver, unchecked), join(servers, files)).await;
         let is_own = |question: &Question| is_own(subject, &question.name);
@@ -110,31 +112,31 @@ impl Auditor {
             tell(question.to_string(), Way::Servers, is_own(&question), came, took);
             evidence.servers.insert(question, result);
         }
-        for (address, result, took) in files {
+        for (wanted, result, took) in files {
             let came = match &result {
                 Ok(file) => format!("{} bytes", file.bytes.len()),
                 Err(why) => why.to_string(),
             };
-            tell(address.clone(), Way::Web, true, came, took);
-            evidence.files.insert(address, result);
+            tell(wanted.address.clone(), Way::Web, true, came, took);
+            evidence.files.insert(wanted, result);
         }
     }
 
     async fn fetch(
         &self,
-        address: String,
+        wanted: Wanted,
         until: Instant,
-    ) -> (String, Result<super::File, Unfetched>, Duration) {
+    ) -> (Wanted, Result<File, Unfetched>, Duration) {
         let begun = self.clock.now();
         let silent = || Err(Unfetched::Unknown("no answer in time".to_owned()));
         let result = match &self.files {
             Some(files) => {
                 let left = until.saturating_duration_since(begun);
-                tokio::time::timeout(left, files.fetch(&address)).await.unwrap_or_else(|_| silent())
+                tokio::time::timeout(left, files.fetch(&wanted)).await.unwrap_or_else(|_| silent())
             }
             None => silent(),
         };
-        (address, result, self.clock.now().saturating_duration_since(begun))
+        (wanted, result, self.clock.now().saturating_duration_since(begun))
     }
 
     async fn within<T>(

@@ -1,12 +1,13 @@
-//! BIMI: the record, the policy behind it, and the image.
+//! BIMI: the record, the policy behind it, the image, and the mark certificate.
 
-use super::evidence::{File, Needs, Unfetched};
+use super::evidence::{Document, File, Needs, Unfetched, Wanted};
 use super::examine::View;
 use super::report::{Section, Topic};
 use super::subject::Depth;
 use crate::audit::bimi::{self, Indicator};
+use crate::audit::mark_certificate::{self, Case};
 use crate::audit::rules::bimi as rules;
-use crate::audit::{Finding, dmarc, svg};
+use crate::audit::{Finding, Rule, dmarc, svg};
 use crate::dns::Kind;
 
 /// The record that names the domain's logo.
@@ -19,9 +20,9 @@ pub(super) fn section(
     let own = format!("{selector}._bimi.{}", view.domain());
     // The domain's own name does not wait for what the organization is.
     let organization = policies.and_then(|policies| policies.organization.as_deref());
-    let organization = organization.unwrap_or_else(|| view.domain());
+    let organization = organization.unwrap_or_else(|| view.domain()).to_owned();
     let found =
-        needs.take(bimi::discover(selector, view.domain(), organization, view.answers()))?;
+        needs.take(bimi::discover(selector, view.domain(), &organization, view.answers()))?;
     let policies = policies?;
     let name = found.found_at.unwrap_or(own);
     let mut section = Section::new(Topic::Bimi, name, Kind::Txt);
@@ -37,7 +38,7 @@ pub(super) fn section(
             if !indicator.is_declined {
                 section.findings.extend(bimi::enforcement(policies));
             }
-            image(view, &indicator, &mut section, needs);
+            shown(view, (&indicator, &organization), &mut section, needs);
         }
     }
     for finding in &mut section.findings {
@@ -57,24 +58,64 @@ fn says(indicator: &Indicator) -> String {
     }
 }
 
-/// The image itself.
-fn image(view: &View<'_>, indicator: &Indicator, section: &mut Section, needs: &mut Needs) {
-    let Some(location) = &indicator.location else { return };
-    if !view.is(Depth::Full) || !view.evidence.is_fetching {
-        return;
-    }
-    match view.evidence.files.get(location) {
-        None => needs.files.push(location.clone()),
+/// The image itself, and the certificate that vouches for it.
+fn shown(
+    view: &View<'_>,
+    (indicator, organization): (&Indicator, &str),
+    section: &mut Section,
+    needs: &mut Needs,
+) {
+    let image = fetched(view, indicator.location.as_ref(), Document::Image, needs);
+    let evidence = indicator.evidence.as_ref();
+    let certificate = fetched(view, evidence, Document::MarkCertificate, needs);
+    match image {
+        None => {}
         Some(Ok(file)) => section.findings.extend(judged(file)),
-        Some(Err(Unfetched::Unknown(why))) => {
-            let found = format!("the image could not be fetched: {why}");
-            section.findings.push(Finding::unknown(&rules::B09, found));
+        Some(Err(why)) => {
+            let expected = "status 200 over https, from a public address";
+            section.findings.push(unfetched(&rules::B09, "the image", why).expected(expected));
         }
-        Some(Err(Unfetched::Refused(why))) => {
-            let found = format!("the image could not be fetched: {why}");
-            let finding = Finding::error(&rules::B09, found);
-            section.findings.push(finding.expected("status 200 over https, without a detour"));
+    }
+    match certificate {
+        None => {}
+        Some(Ok(file)) => {
+            let image = image.and_then(|image| image.as_ref().ok());
+            let case = Case {
+                selector: &view.platform.expect.bimi_selector,
+                domain: view.domain(),
+                organization,
+                image: image.map(|image| image.bytes.as_slice()),
+                roots: &view.platform.mark_roots,
+                now: view.evidence.now,
+            };
+            section.findings.extend(mark_certificate::judge(&file.bytes, &case));
         }
+        Some(Err(why)) => {
+            let expected = "status 200 over https, from a public address";
+            let finding = unfetched(&rules::B17, "the mark certificate", why);
+            section.findings.push(finding.expected(expected));
+        }
+    }
+}
+
+/// What stands at an address, when it is looked at.
+fn fetched<'a>(
+    view: &View<'a>,
+    address: Option<&String>,
+    document: Document,
+    needs: &mut Needs,
+) -> Option<&'a Result<File, Unfetched>> {
+    if !view.is(Depth::Full) {
+        return None;
+    }
+    view.file(Wanted { document, address: address?.clone() }, needs)
+}
+
+fn unfetched(rule: &'static Rule, what: &str, why: &Unfetched) -> Finding {
+    let found = format!("{what} could not be fetched: {why}");
+    match why {
+        Unfetched::Unknown(_) => Finding::unknown(rule, found),
+        Unfetched::Refused(_) => Finding::error(rule, found),
     }
 }
 

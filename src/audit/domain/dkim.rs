@@ -8,7 +8,7 @@ use crate::audit::answers::Found;
 use crate::audit::dkim::{self, KeyRecord, PublicKey, Signer};
 use crate::audit::rules::dkim as rules;
 use crate::audit::{Finding, Published, Severity, Unanswered};
-use crate::dns::Kind;
+use crate::dns::{Kind, Name, Question};
 
 /// The key record of the platform's selector, or of the domain's own.
 pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
@@ -66,11 +66,20 @@ fn says(read: &KeyRecord) -> String {
 
 /// Whose key it is.
 fn owner(view: &View<'_>, read: &KeyRecord) -> Option<Finding> {
-    // With a key of its own the domain is held to it by K13.
-    if view.subject.key.is_some() {
-        return None;
-    }
     let (key, shared) = (read.key.as_ref()?, view.platform.expect.key()?);
+    let former = view.platform.expect.former_keys();
+    // With a key of its own the domain is held to it by K13.
+    if let Some(own) = &view.subject.key {
+        let is_others = *key != own.key && (*key == shared || former.contains(key));
+        let told = "the key that the platform's customers share, though the domain has its own";
+        return is_others.then(|| {
+            Finding::weak(&rules::K14, told).expected("the domain's own, in place of it")
+        });
+    }
+    if *key != shared && former.contains(key) {
+        let finding = Finding::error(&rules::K13, "a key that the platform no longer signs with");
+        return Some(finding.expected("the key that it signs with now"));
+    }
     if *key == shared {
         let finding = Finding::note(&rules::K14, "the key that the platform's customers share");
         return Some(finding.expected("a key of the domain's own, of 2048 bits"));
@@ -119,16 +128,20 @@ fn wildcard(view: &View<'_>) -> Result<Option<Finding>, Unanswered> {
 
 /// A key that stands where nobody asks for it.
 fn stray(view: &View<'_>, selector: &str, name: &str) -> Result<Option<Finding>, Unanswered> {
-    let domain = view.domain();
-    let places = [
-        format!("{name}.{domain}"),
-        format!("{selector}.{domain}"),
-        format!("{selector}.domainkey.{domain}"),
-        domain.to_owned(),
-    ];
-    for place in &places {
+    let places = places(view, selector, name);
+    let names = places.iter().filter_map(|(place, _)| Name::parse(place).ok());
+    view.answers().need(names.map(|name| Question { name, kind: Kind::Txt }))?;
+    for (place, may) in &places {
         let Found::Some(texts) = view.answers().texts(place)? else { continue };
-        let is_key = |text: &&Published| text.text().contains("p=") && has_key(text.text());
+        let is_key = |text: &&Published| {
+            text.text().contains("p=")
+                && match may {
+                    May::Any => has_key(text.text()),
+                    May::Ours => {
+                        ours(view).is_some_and(|our| dkim::read(text.text()).key == Some(our))
+                    }
+                }
+        };
         if let Some(text) = texts.iter().find(is_key) {
             let finding = Finding::weak(&rules::K15, format!("a key stands at {place}"));
             return Ok(Some(finding.expected(format!("it at {name}")).publish_at(
@@ -139,6 +152,48 @@ fn stray(view: &View<'_>, selector: &str, name: &str) -> Result<Option<Finding>,
         }
     }
     Ok(None)
+}
+
+/// Which key counts as one that strayed to a place.
+#[derive(Clone, Copy)]
+enum May {
+    /// Any: nobody else's stands there.
+    Any,
+    /// Ours: others' may stand there by right.
+    Ours,
+}
+
+/// Where keys are found that panels and typing put elsewhere.
+fn places(view: &View<'_>, selector: &str, name: &str) -> Vec<(String, May)> {
+    let domain = view.domain();
+    let mut places = vec![
+        (format!("{name}.{domain}"), May::Any),
+        (format!("{selector}.domainkey.{domain}"), May::Any),
+        (domain.to_owned(), May::Any),
+    ];
+    if view.is(Depth::Full) {
+        let mut turned: Vec<_> = selector.chars().collect();
+        if turned.len() > 1 {
+            turned.swap(0, 1);
+        }
+        let turned: String = turned.into_iter().collect();
+        let selectors = [turned, "default".to_owned()];
+        places.push((format!("{selector}.{domain}"), May::Any));
+        places.push((format!("{selector}._domainkeys.{domain}"), May::Any));
+        places.extend(
+            selectors
+                .into_iter()
+                .filter(|other| other != selector)
+                .map(|other| (format!("{other}._domainkey.{domain}"), May::Ours)),
+        );
+    }
+    places
+}
+
+/// The key that signs for the domain.
+fn ours(view: &View<'_>) -> Option<PublicKey> {
+    let own = view.subject.key.as_ref().map(|own| own.key.clone());
+    own.or_else(|| view.platform.expect.key())
 }
 
 fn has_key(text: &str) -> bool {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::audit::{Answer, Answers, Unanswered};
+use crate::clock::Timestamp;
 use crate::dns::{Failure, Question, ZoneReply};
 
 /// What is known so far.
@@ -23,7 +24,9 @@ pub struct Evidence {
     /// Whether what stands at addresses can be fetched.
     pub is_fetching: bool,
     /// What stands at addresses.
-    pub files: HashMap<String, Result<File, Unfetched>>,
+    pub files: HashMap<Wanted, Result<File, Unfetched>>,
+    /// When it is judged.
+    pub now: Timestamp,
 }
 
 /// What has to be asked before a report can be made.
@@ -35,8 +38,8 @@ pub struct Needs {
     pub of_servers: Vec<Question>,
     /// Questions for the resolvers, with signatures left unchecked.
     pub unchecked: Vec<Question>,
-    /// Addresses to fetch from.
-    pub files: Vec<String>,
+    /// What to fetch.
+    pub files: Vec<Wanted>,
 }
 
 impl Needs {
@@ -93,6 +96,26 @@ pub enum Way {
     Web,
 }
 
+/// What is to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Wanted {
+    /// What stands there, which says how much of it is read.
+    pub document: Document,
+    /// Its https address.
+    pub address: String,
+}
+
+/// What records name by address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Document {
+    /// An image for BIMI.
+    Image,
+    /// A mark certificate with its chain.
+    MarkCertificate,
+    /// A policy for TLS on the way in (RFC 8461), which is never redirected to.
+    Policy,
+}
+
 /// A fetch on its way.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<File, Unfetched>> + Send + 'a>>;
 
@@ -100,7 +123,7 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<File, Unfetched>> + S
 /// connects to public addresses only, follows no redirect to others, and bounds time and bytes.
 pub trait Files: fmt::Debug + Send + Sync + 'static {
     /// Fetches what stands at an https address.
-    fn fetch(&self, address: &str) -> Fetching<'_>;
+    fn fetch(&self, wanted: &Wanted) -> Fetching<'_>;
 }
 
 /// What was fetched.
@@ -108,7 +131,7 @@ pub trait Files: fmt::Debug + Send + Sync + 'static {
 pub struct File {
     /// Its media type, as the server told it; empty when it did not.
     pub media_type: String,
-    /// Its bytes, as they were sent.
+    /// Its bytes, without the coding that they may have been sent in.
     pub bytes: Vec<u8>,
 }
 

@@ -1,6 +1,6 @@
 //! From what is known to a report, or to what has to be asked.
 
-use super::evidence::{Evidence, Needs};
+use super::evidence::{Evidence, File, Needs, Unfetched, Wanted};
 use super::report::Report;
 use super::subject::{Depth, Subject};
 use super::{bimi, dkim, dmarc, extras, issuance, servers, spf, tracking, validation};
@@ -50,7 +50,20 @@ pub(super) struct View<'a> {
     pub(super) evidence: &'a Evidence,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// What stands at an address; none when nothing is fetched, or not yet.
+    pub(super) fn file(
+        &self,
+        wanted: Wanted,
+        needs: &mut Needs,
+    ) -> Option<&'a Result<File, Unfetched>> {
+        let file = self.evidence.files.get(&wanted);
+        if file.is_none() && self.evidence.is_fetching {
+            needs.files.push(wanted);
+        }
+        file
+    }
+
     pub(super) fn answers(&self) -> &Answers {
         &self.evidence.answers
     }

@@ -25,7 +25,9 @@ mod tracking;
 mod validation;
 
 pub use auditor::Auditor;
-pub use evidence::{Asked, Evidence, Fetching, File, Files, Needs, Unfetched, Way};
+pub use evidence::{
+    Asked, Document, Evidence, Fetching, File, Files, Needs, Unfetched, Wanted, Way,
+};
 pub use examine::examine;
 pub use report::{Report, Section, Topic};
 pub use subject::{Depth, OwnKey, Subject, SubjectError};

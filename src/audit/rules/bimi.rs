@@ -49,4 +49,7 @@ rules! {
     B16: "the image is square, at least 96 pixels, described, on a solid background",
         "Google 10911027",
         "Providers crop it to a circle or a square and show it small.";
+    B17: "the mark certificate is trusted, in date, for this domain, and holds the image that is named",
+        "Mark Certificate Requirements, draft-fetch-validation-vmc, RFC 9399",
+        "Receivers that ask for a mark certificate show no logo with one that does not hold.";
 }

@@ -19,4 +19,7 @@ rules! {
     X06: "the domain exists",
         "RFC 2308 §2.1",
         "Without the domain nothing of it works; whoever registers it decides what does.";
+    X07: "the policy for TLS that is announced can be fetched, and holds the domain's mail exchangers",
+        "RFC 8461 §3.2, §3.3, §4.1",
+        "Senders that enforce it do not deliver to a host that it does not name; what they cannot fetch protects nothing.";
 }

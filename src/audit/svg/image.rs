@@ -141,6 +141,12 @@ fn declaration_end(text: &str, start: usize) -> usize {
     text.len()
 }
 
+/// A file's bytes without gzip; `None` when they cannot be unpacked, or are more than is read.
+pub(in crate::audit) fn unpacked(bytes: &[u8]) -> Option<Vec<u8>> {
+    let unpacked = if bytes.starts_with(&GZIP) { unpack(bytes).ok()? } else { bytes.to_vec() };
+    (unpacked.len() <= FILE).then_some(unpacked)
+}
+
 fn unpack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut unpacked = Vec::new();
     let limit = u64::try_from(FILE).unwrap_or(u64::MAX) + 1;

@@ -11,4 +11,5 @@ mod picture;
 mod profile;
 
 pub use image::Image;
+pub(super) use image::unpacked;
 pub use judge::judge;

@@ -18,6 +18,7 @@ use crate::cli::place::PlaceError;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::dns::StartError;
+use crate::server::AuditorError;
 
 /// Judges domains, or single records of mail authentication. Exit 0 without an error among the
 /// findings, 1 with one, 2 when something could not be judged, 3 when DNS did not answer.
@@ -61,6 +62,9 @@ pub(in crate::cli) enum AuditError {
     /// The configuration could not be read.
     #[error(transparent)]
     Place(#[from] PlaceError),
+    /// Roots cannot be used.
+    #[error(transparent)]
+    Roots(#[from] AuditorError),
     /// A file could not be read or written.
     #[error("{}: {source}", file.display())]
     File {

@@ -11,6 +11,7 @@ use futures_util::stream;
 
 use super::bulk::Bulk;
 use super::command::AuditError;
+use super::known::Known;
 use super::sheet::{self, Form};
 use super::{page, spf_check};
 use crate::audit::Severity;
@@ -21,6 +22,7 @@ use crate::config::Settings;
 use crate::disk::Disk;
 use crate::dns::Resolver;
 use crate::metrics::Metrics;
+use crate::server::auditor;
 
 /// Which domains are audited, and how they are told.
 #[derive(Args, Debug)]
@@ -54,10 +56,15 @@ pub(super) struct DomainsArgs {
     /// The domain's own DKIM key, as SELECTOR=KEY.
     #[arg(long, value_name = "SELECTOR=KEY", conflicts_with = "file")]
     dkim: Option<String>,
+    /// Fetch nothing: neither images nor mark certificates nor policies.
+    #[arg(long)]
+    no_fetch: bool,
     /// The resolver that is asked; without it, those of the configuration, else of the system.
     #[arg(long, value_name = "IP:PORT", value_parser = spf_check::resolver)]
     resolver: Option<SocketAddr>,
-    /// The configuration file, for what customers are asked to publish; without it, the defaults.
+    /// The configuration file, for what customers are asked to publish, and for what its node
+    /// keeps of the domains that are named: tracking name, sending domain, DKIM key; without it,
+    /// the defaults.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Domains of a file that are audited at the same time.
@@ -90,9 +97,18 @@ impl DomainsArgs {
         if let Some(resolver) = self.resolver {
             settings.dns.servers = vec![resolver];
         }
-        let platform = settings.platform();
-        let lookup = Resolver::new(settings.dns, &**disk, Arc::clone(clock), &Metrics::new())?;
-        let auditor = Auditor::new(platform, Arc::new(lookup), None, Arc::clone(clock));
+        if self.no_fetch {
+            settings.audit.fetch = false;
+        }
+        let dns = settings.dns.clone();
+        let lookup = Resolver::new(dns, &**disk, Arc::clone(clock), &Metrics::new())?;
+        let auditor = auditor(&settings, Arc::new(lookup), &**disk, Arc::clone(clock))?;
+        let known = match &self.config {
+            Some(_) if self.file.is_none() => Known::of(&settings, disk, clock),
+            _ => Known::default(),
+        };
+        let subjects = self.subjects(&auditor, &known)?;
+        drop(known);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -108,7 +124,7 @@ impl DomainsArgs {
             };
             return runtime.block_on(bulk.run(file, clock, out));
         }
-        let reports = runtime.block_on(self.reports(&auditor, out))?;
+        let reports = runtime.block_on(self.reports(&auditor, &subjects, out))?;
         if let Some(file) = &self.html {
             let page = page::page(&reports, &clock.wall().to_string()).map_err(AuditError::Page)?;
             write(&**disk, file, page.as_bytes())?;
@@ -120,11 +136,11 @@ impl DomainsArgs {
     async fn reports(
         &self,
         auditor: &Auditor,
+        subjects: &[Subject],
         out: &mut dyn Write,
     ) -> Result<Vec<Report>, AuditError> {
-        let subjects = self.subjects(auditor)?;
         let mut reports = Vec::new();
-        let mut audits = stream::iter(&subjects)
+        let mut audits = stream::iter(subjects)
             .map(|subject| auditor.audit(subject))
             .buffered(usize::from(self.at_once));
         while let Some((report, asked)) = audits.next().await {
@@ -134,11 +150,11 @@ impl DomainsArgs {
         Ok(reports)
     }
 
-    fn subjects(&self, auditor: &Auditor) -> Result<Vec<Subject>, AuditError> {
+    fn subjects(&self, auditor: &Auditor, known: &Known) -> Result<Vec<Subject>, AuditError> {
         let nonce = nonce();
         let subject = |domain: &String| {
             let expect = &auditor.platform().expect;
-            let mut subject = Subject::new(domain, expect, &nonce)?.to_depth(self.depth.into());
+            let mut subject = known.subject(domain, expect, &nonce)?.to_depth(self.depth.into());
             if let Some(tracking) = &self.tracking {
                 subject = subject.tracked_at(tracking)?;
             }

@@ -4,6 +4,7 @@ mod bulk;
 mod command;
 mod domains;
 mod findings;
+mod known;
 mod page;
 mod record;
 mod sheet;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use clap::Args;
 use super::command::AuditError;
 use crate::audit::spf::{Evaluation, Outcome, Request, Step};
 use crate::audit::{Answers, Asker, visible};
+use crate::cli::place::load;
 use crate::clock::Clock;
 use crate::disk::Disk;
 use crate::dns::{Config, Resolver};
@@ -28,9 +30,13 @@ pub(super) struct SpfCheckArgs {
     /// The name that the client gave itself, HELO.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     helo: String,
-    /// The resolver that is asked, and no other; without it, those of the system.
+    /// The resolver that is asked, and no other; without it, those of the configuration, else of
+    /// the system.
     #[arg(long, value_name = "IP:PORT", value_parser = resolver)]
     resolver: Option<SocketAddr>,
+    /// The configuration file, for how DNS is asked; without it, the defaults.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print one JSON object; docs/audit.md tells its fields.
     #[arg(long)]
     json: bool,
@@ -43,7 +49,13 @@ impl SpfCheckArgs {
         clock: &Arc<dyn Clock>,
         out: &mut dyn Write,
     ) -> Result<u8, AuditError> {
-        let config = Config { servers: self.resolver.into_iter().collect(), ..Config::default() };
+        let mut config = match &self.config {
+            Some(file) => load(disk, file)?.dns,
+            None => Config::default(),
+        };
+        if let Some(resolver) = self.resolver {
+            config.servers = vec![resolver];
+        }
         let lookup = Resolver::new(config, disk, Arc::clone(clock), &Metrics::new())?;
         let request = Request::new(self.ip, &self.mail_from, &self.helo, clock.wall());
         let mut evaluation = Evaluation::new(request.clone());
