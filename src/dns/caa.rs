@@ -44,6 +44,21 @@ impl CaaSet {
         Self { at, aliases, properties: properties.collect() }
     }
 
+    /// The name at which the records really are.
+    pub fn holder(&self) -> &Name {
+        self.aliases.last().unwrap_or(&self.at)
+    }
+
+    /// The record that lets `issuer` certify once it stands beside these; `None` when none does,
+    /// since one of these forbids it whatever the others say.
+    pub fn admission(&self, issuer: &Issuer<'_>) -> Option<Caa> {
+        let value = issuer.domain.as_bytes().to_vec();
+        let admission = Caa { flags: 0, tag: "issue".to_owned(), value };
+        let mut set = self.clone();
+        set.properties.push(admission.clone());
+        set.permits(issuer).is_ok().then_some(admission)
+    }
+
     /// Whether `issuer` may certify a name that is no wildcard (RFC 8659 §4.2).
     pub fn permits(&self, issuer: &Issuer<'_>) -> Result<(), Forbidden> {
         let forbids = |property: &Caa, reason| Forbidden { record: property.to_string(), reason };

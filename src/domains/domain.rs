@@ -34,6 +34,8 @@ pub struct Domain {
     pub checked: Option<Timestamp>,
     /// When asking last failed, and why; none once it went well again.
     pub trouble: Option<(Timestamp, String)>,
+    /// Where one more CAA record lets our authority certify, when CAA forbids it.
+    pub issue_at: Option<String>,
     /// Looks since the state last changed.
     pub looks: u32,
     /// Since when answers lack the CNAME, and how many they are.
@@ -74,6 +76,7 @@ impl Domain {
             since: now,
             checked: None,
             trouble: None,
+            issue_at: None,
             looks: 0,
             absent: None,
             is_told: false,
@@ -107,6 +110,7 @@ impl Domain {
             since: self.since.micros(),
             checked: self.checked.map(Timestamp::micros),
             trouble: self.trouble.as_ref().map(|(time, why)| (time.micros(), why.clone())),
+            issue_at: self.issue_at.clone(),
             looks: self.looks,
             absent: self.absent.map(|(since, count)| (since.micros(), count)),
             is_told: self.is_told,
@@ -133,6 +137,7 @@ impl Domain {
             since: Timestamp::from_micros(kept.since),
             checked: kept.checked.map(Timestamp::from_micros),
             trouble: kept.trouble.map(|(time, why)| (Timestamp::from_micros(time), why)),
+            issue_at: kept.issue_at,
             looks: kept.looks,
             absent: kept.absent.map(|(since, count)| (Timestamp::from_micros(since), count)),
             is_told: kept.is_told,
@@ -161,6 +166,8 @@ struct Kept {
     checked: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trouble: Option<(u64, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issue_at: Option<String>,
     #[serde(default)]
     looks: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]

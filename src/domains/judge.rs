@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Config, Domain, Finding, Origin, Reason, Sight, State};
 use crate::clock::Timestamp;
+use crate::dns::Name;
 
 /// A domain after a sight.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub fn judge(
         return Judged { domain: next, told: None, due };
     }
     next.trouble = None;
+    next.issue_at = None;
     next.checked = Some(now);
     next.looks = next.looks.saturating_add(1);
     let (state, reason) = arrived(&mut next, sight, is_certified, config, now);
@@ -80,8 +82,9 @@ fn arrived(
             next.absent = None;
             here(State::Flattened, Reason::Flattened)
         }
-        Finding::Forbidden { is_ours, .. } => {
+        Finding::Forbidden { is_ours, issue_at, .. } => {
             next.absent = None;
+            next.issue_at = issue_at.as_ref().map(Name::to_string);
             let reason = if *is_ours { Reason::CaaAtTarget } else { Reason::CaaForbids };
             here(State::Blocked, reason)
         }
@@ -162,7 +165,7 @@ const FAILED_AGAIN: Duration = Duration::from_secs(300);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::{Failure, Name};
+    use crate::dns::Failure;
     use crate::hostname::Hostname;
 
     fn sight(finding: Finding) -> Sight {
@@ -199,8 +202,11 @@ mod tests {
     fn each_sight_ends_in_its_own_state_and_reason() {
         let config = Config::default();
         let mut seen = Vec::new();
-        let forbidden =
-            |is_ours| Finding::Forbidden { record: "CAA 0 issue \";\"".to_owned(), is_ours };
+        let forbidden = |is_ours| Finding::Forbidden {
+            record: "CAA 0 issue \";\"".to_owned(),
+            is_ours,
+            issue_at: None,
+        };
         let more = [
             Finding::Target,
             Finding::Flattened(vec![[192, 0, 2, 1].into()]),

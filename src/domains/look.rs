@@ -226,18 +226,22 @@ impl Looker {
     }
 
     fn permitted(&self, set: &CaaSet) -> Finding {
+        let issuer = |domain| Issuer { domain, account: None, method: METHOD };
         let mut told = None;
         for domain in self.authorities.iter() {
-            match set.permits(&Issuer { domain, account: None, method: METHOD }) {
+            match set.permits(&issuer(domain)) {
                 Ok(()) => return Finding::Target,
                 Err(forbidden) => {
                     told.get_or_insert(forbidden);
                 }
             }
         }
-        let at = set.aliases.last().unwrap_or(&set.at);
+        let at = set.holder();
         let record = told.map(|told| format!("{at} {told}")).unwrap_or_default();
-        Finding::Forbidden { record, is_ours: at.is_within(&self.target) }
+        // What the target is an alias of is the platform's choice as well.
+        let is_ours = at.is_within(&self.target) || set.aliases.contains(&self.target);
+        let admission = self.authorities.first().and_then(|ca| set.admission(&issuer(ca)));
+        Finding::Forbidden { record, is_ours, issue_at: admission.map(|_| at.clone()) }
     }
 }
 

@@ -252,12 +252,13 @@ impl Reason {
         }
     }
 
-    /// The record to paste, where there is one.
+    /// The record to paste, where there is one; `admission` is the CAA record that lets our
+    /// authority certify.
     pub fn record(
         self,
         name: &Hostname,
         target: &Hostname,
-        authority: Option<&str>,
+        admission: Option<String>,
     ) -> Option<String> {
         match self {
             Self::Addresses
@@ -270,10 +271,7 @@ impl Reason {
             | Self::NoName
             | Self::TooLong
             | Self::Wildcard => Some(format!("{name}. CNAME {target}.")),
-            Self::CaCaa | Self::CaaForbids => {
-                authority.map(|ca| format!("{name}. CAA 0 issue \"{ca}\""))
-            }
-            Self::CaaAtTarget => authority.map(|ca| format!("{target}. CAA 0 issue \"{ca}\"")),
+            Self::CaaForbids | Self::CaaAtTarget => admission,
             _ => None,
         }
     }

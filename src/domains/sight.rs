@@ -28,6 +28,8 @@ pub enum Finding {
         record: String,
         /// Whether it is the platform's own.
         is_ours: bool,
+        /// Where one more record lets our authority certify; `None` when none does.
+        issue_at: Option<Name>,
     },
     /// They do, and so does every name beside this one.
     Wildcard,

@@ -8,8 +8,10 @@ use crate::clock::Timestamp;
 /// The record to paste for a domain, if there is one.
 pub(super) fn record(domain: &Domain, config: &Config) -> Option<String> {
     let target = config.target.as_ref()?;
-    let authority = config.authorities.first().map(String::as_str);
-    domain.reason.record(&domain.name, target, authority)
+    let authority = config.authorities.first();
+    let admission = domain.issue_at.as_ref().zip(authority);
+    let admission = admission.map(|(at, ca)| format!("{at}. CAA 0 issue \"{ca}\""));
+    domain.reason.record(&domain.name, target, admission)
 }
 
 /// A domain as one object.
