@@ -92,7 +92,7 @@ enum Audit {
 impl<'a> Sheet<'a> {
     fn of(known: &Known<'a>) -> Self {
         let tracking = Tracking::of(known.domain);
-        let certificate = Certificate::of(known.domain);
+        let certificate = Certificate::of(known.domain, known.now);
         // Whoever is at work on the records wants to see what was seen last.
         let report = known.kept.map(Kept::newest);
         let whole = report.as_ref().map(Told::of);

@@ -4,11 +4,15 @@ use serde_json::Value;
 
 use crate::audit::page::{moment, who};
 use crate::audit::visible;
+use crate::clock::Timestamp;
+use crate::domains::Reason;
 
 /// How the name leads to us.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tracking {
     pub(super) state: String,
+    /// Why it is in that state.
+    pub(super) reason: Option<Reason>,
     /// The word for how it stands, as in audits.
     pub(super) status: &'static str,
     pub(super) expected: String,
@@ -29,6 +33,8 @@ pub(super) struct Tracking {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Certificate {
     pub(super) status: &'static str,
+    /// Whether one is held that clients refuse.
+    pub(super) is_expired: bool,
     pub(super) found: String,
     pub(super) why: String,
     pub(super) who: &'static str,
@@ -80,6 +86,7 @@ impl Tracking {
         let trouble = &domain["trouble"];
         Self {
             state: state.to_owned(),
+            reason: Reason::of(word(domain, "reason")),
             status: match (state, acts) {
                 ("active", _) => "clean",
                 (_, "customer") => "error",
@@ -106,14 +113,20 @@ impl Tracking {
 
 impl Certificate {
     /// Of a domain as the register tells it.
-    pub(super) fn of(domain: &Value) -> Self {
+    pub(super) fn of(domain: &Value, now: Timestamp) -> Self {
         let orders = domain["orders"].as_array().map_or(&[][..], Vec::as_slice);
         let last = orders.last();
         let failed = last.filter(|order| word(order, "outcome") != "issued");
         let held = &domain["certificate"];
         let until = Moment::at(held, "not_after");
+        // Times of one form are ordered as their texts are.
+        let is_expired = until.as_ref().is_some_and(|until| until.exact <= now.to_string());
         let is_held = until.is_some() || word(domain, "state") == "active";
         let (status, why, acts) = match (is_held, failed) {
+            _ if is_expired => {
+                let acts = failed.map_or("platform", |order| word(order, "who"));
+                ("error", EXPIRED, if acts == "nobody" { "platform" } else { acts })
+            }
             (true, None) => ("clean", HELD, "nobody"),
             // One is held, and its renewal failed: it is tried again in time.
             (true, Some(_)) => ("note", RENEWED, "nobody"),
@@ -125,12 +138,15 @@ impl Certificate {
             (false, None) => ("note", ORDERED, "nobody"),
         };
         let found = match until {
+            Some(until) if is_expired => {
+                format!("expired at {}, from {}", until.told, text(held, "issuer"))
+            }
             Some(until) => format!("valid until {}, from {}", until.told, text(held, "issuer")),
             None if is_held => "held by the platform".to_owned(),
             None => "none yet".to_owned(),
         };
         let orders = orders.iter().rev().take(ORDERS).map(Order::of).collect();
-        Self { status, found, why: why.to_owned(), who: who(acts), orders }
+        Self { status, is_expired, found, why: why.to_owned(), who: who(acts), orders }
     }
 }
 
@@ -168,9 +184,12 @@ fn word<'a>(object: &'a Value, key: &str) -> &'a str {
 
 const HELD: &str = "links open over HTTPS; the certificate is renewed in time, without anybody";
 const RENEWED: &str = "a certificate is held, and its renewal is tried again in time";
+const EXPIRED: &str = "browsers warn of a certificate that has expired, so links do not open; \
+                       another is ordered in time, as long as the name leads to the platform";
 const FAILED: &str = "the last order came to nothing; another is made in time, and at once when the \
                       name has been looked at again and is right";
-const ORDERED: &str = "a certificate is ordered as soon as the name leads to the platform";
+const ORDERED: &str = "a certificate is ordered as soon as the name leads to the platform and \
+                       may be certified";
 /// Orders that are shown.
 const ORDERS: usize = 5;
 
@@ -179,6 +198,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
     #[test]
     fn a_record_is_shown_in_the_parts_in_which_it_is_pasted() {
@@ -200,13 +221,13 @@ mod tests {
             "who": "customer", "detail": "NXDOMAIN\u{202e}",
         });
         let mut domain = json!({ "state": "failing", "orders": [failed] });
-        let without = Certificate::of(&domain);
+        let without = Certificate::of(&domain, NOW);
         assert_eq!((without.status, without.found.as_str()), ("error", "none yet"));
         assert_eq!(without.orders[0].detail, "NXDOMAIN\u{fffd}");
         assert_eq!(without.orders[0].at.told, "2026-11-23 12:00:00 UTC");
         domain["certificate"] =
             json!({ "not_after": "2027-01-23T12:00:00.000000Z", "issuer": "ca", "serial": "1" });
-        let with = Certificate::of(&domain);
+        let with = Certificate::of(&domain, NOW);
         assert_eq!((with.status, with.who), ("note", "nobody"));
         assert_eq!(with.found, "valid until 2027-01-23 12:00:00 UTC, from ca");
     }
@@ -214,6 +235,6 @@ mod tests {
     #[test]
     fn whatever_the_register_tells_is_shown() {
         assert_eq!(Tracking::of(&json!(null)).found, "not looked at yet");
-        assert_eq!(Certificate::of(&json!([])).found, "none yet");
+        assert_eq!(Certificate::of(&json!([]), NOW).found, "none yet");
     }
 }
