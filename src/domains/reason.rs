@@ -247,7 +247,8 @@ impl Reason {
             }
             Self::Wildcard => {
                 "every name beside it leads to us too (a wildcard CNAME), so we cannot tell which \
-                 are meant: publish the name itself, or have it listed"
+                 are meant: have the name listed, or publish those that are meant in place of the \
+                 wildcard"
             }
         }
     }
@@ -269,8 +270,7 @@ impl Reason {
             | Self::Loop
             | Self::NoCname
             | Self::NoName
-            | Self::TooLong
-            | Self::Wildcard => Some(format!("{name}. CNAME {target}.")),
+            | Self::TooLong => Some(format!("{name}. CNAME {target}.")),
             Self::CaaForbids | Self::CaaAtTarget => admission,
             _ => None,
         }

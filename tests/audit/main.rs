@@ -18,6 +18,7 @@ mod known;
 mod mark;
 mod marks;
 mod over_dns;
+mod proposals;
 mod records;
 mod scene;
 mod site;

@@ -7,7 +7,7 @@ use super::record::{self, PolicyRecord};
 use super::walk::{self, Stand};
 use crate::audit::answers::Found;
 use crate::audit::rules::dmarc;
-use crate::audit::{Answers, Finding, Published, Unanswered, name, spf};
+use crate::audit::{Answers, Finding, Published, Severity, Unanswered, name, spf};
 
 /// The policy of a domain, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,7 @@ pub fn discover(domain: &str, answers: &Answers) -> Result<Discovery, Unanswered
         });
     }
     let below = if failed.is_none() { below(&domain, &stands) } else { None };
+    let own = findings.iter().find_map(|finding| finding.record.clone());
     match failed {
         Some((name, why)) if applied.is_none_or(|(at, _)| at != domain) => {
             let found = format!("the TXT records of _dmarc.{name} are not known: {why}");
@@ -79,7 +80,7 @@ pub fn discover(domain: &str, answers: &Answers) -> Result<Discovery, Unanswered
         _ if applied.is_none() => findings.push(
             Finding::error(&dmarc::D01, format!("no DMARC policy for {domain}"))
                 .expected(format!("a TXT record at _dmarc.{domain}"))
-                .publish("v=DMARC1; p=none"),
+                .publish(own.unwrap_or_else(|| "v=DMARC1; p=none".to_owned())),
         ),
         _ => {}
     }
@@ -143,12 +144,14 @@ fn set(domain: &str, answers: &Answers) -> Result<Vec<Finding>, Unanswered> {
 /// A record at the domain itself, where nobody looks for it.
 fn misplaced(domain: &str, answers: &Answers) -> Result<Option<Finding>, Unanswered> {
     let Found::Some(texts) = answers.texts(domain)? else { return Ok(None) };
-    let record = texts.iter().find(|text| record::is_record(text.text()));
-    Ok(record.map(|record| {
-        Finding::weak(&dmarc::D18, format!("a DMARC record at {domain} itself"))
-            .expected(format!("the record at _dmarc.{domain}"))
-            .publish(record.text())
-    }))
+    let mut records = texts.iter().filter(|text| record::is_record(text.text()));
+    let Some(record) = records.next() else { return Ok(None) };
+    let finding = Finding::weak(&dmarc::D18, format!("a DMARC record at {domain} itself"))
+        .expected(format!("the record at _dmarc.{domain}"));
+    // One of several, or one that is at fault, would only move the fault.
+    let is_right = records.next().is_none()
+        && super::judge(record).1.iter().all(|finding| finding.severity < Severity::Unknown);
+    Ok(Some(if is_right { finding.publish(record.text()) } else { finding }))
 }
 
 /// A TXT record at `_dmarc` that is no DMARC record.

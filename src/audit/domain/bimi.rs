@@ -41,12 +41,6 @@ pub(super) fn section(
             shown(view, (&indicator, &organization), &mut section, needs);
         }
     }
-    for finding in &mut section.findings {
-        let is_of_record = ["B01", "B03", "B04"].contains(&finding.rule.id);
-        if finding.is_error() && is_of_record && finding.record.is_none() {
-            finding.record.clone_from(&section.expected);
-        }
-    }
     Some(section)
 }
 

@@ -19,7 +19,7 @@ pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
     let (key, mut findings) = selected?;
     let is_missing = findings.iter().any(Finding::is_error);
     let strayed = if key.is_none() && is_missing && view.is(Depth::Usual) {
-        needs.take(stray(view, &selector, &name))?
+        needs.take(stray(view, (&selector, &record), &name))?
     } else {
         None
     };
@@ -126,29 +126,28 @@ fn wildcard(view: &View<'_>) -> Result<Option<Finding>, Unanswered> {
     Ok(Some(Finding::weak(&rules::K16, found).expected("no wildcard for TXT records")))
 }
 
-/// A key that stands where nobody asks for it.
-fn stray(view: &View<'_>, selector: &str, name: &str) -> Result<Option<Finding>, Unanswered> {
+/// A key that stands where nobody asks for it; `record` is what is to stand at `name`.
+fn stray(
+    view: &View<'_>,
+    (selector, record): (&str, &str),
+    name: &str,
+) -> Result<Option<Finding>, Unanswered> {
     let places = places(view, selector, name);
     let names = places.iter().filter_map(|(place, _)| Name::parse(place).ok());
     view.answers().need(names.map(|name| Question { name, kind: Kind::Txt }))?;
     for (place, may) in &places {
         let Found::Some(texts) = view.answers().texts(place)? else { continue };
-        let is_key = |text: &&Published| {
-            text.text().contains("p=")
-                && match may {
-                    May::Any => has_key(text.text()),
-                    May::Ours => {
-                        ours(view).is_some_and(|our| dkim::read(text.text()).key == Some(our))
-                    }
-                }
+        let is_ours = |text: &&Published| {
+            ours(view).is_some_and(|our| dkim::read(text.text()).key == Some(our))
         };
-        if let Some(text) = texts.iter().find(is_key) {
-            let finding = Finding::weak(&rules::K15, format!("a key stands at {place}"));
-            return Ok(Some(finding.expected(format!("it at {name}")).publish_at(
-                name,
-                Kind::Txt,
-                text.text(),
-            )));
+        let finding = || Finding::weak(&rules::K15, format!("a key stands at {place}"));
+        if texts.iter().any(|text| is_ours(&text)) {
+            let finding = finding().expected(format!("it at {name}"));
+            return Ok(Some(finding.publish_at(name, Kind::Txt, record)));
+        }
+        // Anybody else's key is not what the platform signs with, wherever it stands.
+        if matches!(may, May::Any) && texts.iter().any(|text| has_key(text.text())) {
+            return Ok(Some(finding().expected(format!("the key of the platform at {name}"))));
         }
     }
     Ok(None)

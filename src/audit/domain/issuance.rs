@@ -60,7 +60,7 @@ fn climb(view: &View<'_>) -> Result<Climb, Unanswered> {
 }
 
 fn judge(view: &View<'_>, set: &CaaSet, section: &mut Section) {
-    let holder = set.aliases.last().unwrap_or(&set.at);
+    let holder = set.holder();
     section.name = holder.to_string();
     section.found = set.properties.iter().map(ToString::to_string).collect();
     let target = name::normal(&view.platform.target);
@@ -76,8 +76,9 @@ fn judge(view: &View<'_>, set: &CaaSet, section: &mut Section) {
     let account = &view.platform.expect.acme_account;
     let account = (!account.is_empty()).then_some(account.as_str());
     let mut refusals = Vec::new();
+    let issuer = |domain| Issuer { domain, account, method: METHOD };
     for domain in authorities {
-        match set.permits(&Issuer { domain, account, method: METHOD }) {
+        match set.permits(&issuer(domain)) {
             Ok(()) => {
                 section.says = format!("{domain} may certify, by the records of {holder}");
                 return;
@@ -90,14 +91,12 @@ fn judge(view: &View<'_>, set: &CaaSet, section: &mut Section) {
     let rule = if is_of_form(&set.properties, authorities) { &rules::T05 } else { &rules::T03 };
     let finding = Finding::error(rule, refusal.to_string()).by(who);
     let Some(authority) = authorities.first() else { return };
-    let record = format!("0 issue \"{authority}\"");
-    section.findings.push(
-        finding.expected(format!("{record} among the records of {holder}")).publish_at(
-            holder.as_str(),
-            Kind::Caa,
-            record,
-        ),
-    );
+    section.findings.push(match set.admission(&issuer(authority)) {
+        Some(admission) => finding
+            .expected(format!("{admission} among the records of {holder}"))
+            .publish_at(holder.as_str(), Kind::Caa, admission.to_string()),
+        None => finding.expected(format!("no such record at {holder}: no other can undo it")),
+    });
 }
 
 /// Whether our authority is named, or none may certify at all: then it is not the others' records

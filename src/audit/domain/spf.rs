@@ -31,8 +31,6 @@ pub(super) fn section(
     section.found = judged.records.iter().map(|record| record.text().to_owned()).collect();
     section.says = judged.says();
     section.findings = judged.findings;
-    section.findings.append(&mut around);
-    section.findings.extend(policies.and_then(|policies| elsewhere(view, policies)));
     if let Some((record, left)) = mended {
         for finding in &mut section.findings {
             let is_mended = finding.severity >= Severity::Weak
@@ -44,6 +42,9 @@ pub(super) fn section(
             }
         }
     }
+    // No record of SPF mends what stands around it.
+    section.findings.append(&mut around);
+    section.findings.extend(policies.and_then(|policies| elsewhere(view, policies)));
     Some(section)
 }
 

@@ -12,6 +12,8 @@ pub struct Subject {
     pub domain: String,
     /// Its tracking name.
     pub tracking: String,
+    /// Whether somebody named that, rather than that it is assumed.
+    pub is_named: bool,
     /// The selector and key of its own, when it has some.
     pub key: Option<OwnKey>,
     /// A label that nobody published anything for: what answers for it is a wildcard.
@@ -61,12 +63,14 @@ impl Subject {
         let domain = normal(domain)?;
         let tracking = Expect::filled(&expect.tracking, &domain);
         let nonce = nonce.to_owned();
-        Ok(Self { domain, tracking, key: None, nonce, depth: Depth::default() })
+        let depth = Depth::default();
+        Ok(Self { domain, tracking, is_named: false, key: None, nonce, depth })
     }
 
     /// With another tracking name.
     pub fn tracked_at(mut self, name: &str) -> Result<Self, SubjectError> {
         self.tracking = normal(name)?;
+        self.is_named = true;
         Ok(self)
     }
 

@@ -25,16 +25,21 @@ pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
         Some(wild) => wild?,
         None => false,
     };
-    if is_wild && end == End::Target {
-        let found = format!("a wildcard leads every name beside {tracking} to the platform");
-        section.findings.push(
-            Finding::error(&rules::T01, found)
-                .expected(format!("a CNAME of {tracking} alone, and no wildcard")),
-        );
-    }
-    for finding in section.findings.iter_mut().filter(|finding| finding.record.is_none()) {
+    for finding in &mut section.findings {
         let is_customers = finding.is_error() || matches!(end, End::Flattened);
         finding.record = is_customers.then(|| target.clone());
+    }
+    // No record: a CNAME of its own is what the wildcard answers with anyway.
+    if is_wild && end == End::Target {
+        let found = format!("a wildcard leads every name beside {tracking} to the platform");
+        // A name that somebody told is meant, and works; one that is assumed may be nobody's.
+        let finding = if view.subject.is_named {
+            Finding::weak(&rules::T01, found)
+        } else {
+            Finding::error(&rules::T01, found)
+        };
+        let expected = format!("a CNAME of {tracking} alone, and no wildcard");
+        section.findings.push(finding.expected(expected));
     }
     Some(section)
 }
