@@ -65,6 +65,7 @@ const PROPOSALS: &[(Change, &str, &str, Option<&str>)] = &[
         "T03",
         Some("0 issue \"letsencrypt.org\""),
     ),
+    (|dns| dns.add("trk.example.com", caa(0, "issue", "letsencrypt.org")), "", "T02", None),
     // A policy at the wrong place is moved as it is, unless it is at fault.
     (|dns| policy(dns, OWN_POLICY), "", "D18", Some(OWN_POLICY)),
     (|dns| policy(dns, OWN_POLICY), "", "D01", Some(OWN_POLICY)),

@@ -41,6 +41,12 @@ pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
         let expected = format!("a CNAME of {tracking} alone, and no wildcard");
         section.findings.push(finding.expected(expected));
     }
+    if needs.take(beside(view)).unwrap_or_default() {
+        let found = format!("CAA records at {tracking}, beside its CNAME");
+        section
+            .findings
+            .push(Finding::error(&rules::T02, found).expected("the CNAME alone, CAA above it"));
+    }
     Some(section)
 }
 
@@ -169,6 +175,18 @@ fn sibling(view: &View<'_>) -> Result<bool, Unanswered> {
         (Found::Some([own]), Found::Some([theirs])) => Ok(Name::eq(own, theirs)),
         _ => Ok(false),
     }
+}
+
+/// Whether CAA records stand beside the tracking name's CNAME: servers that let them do so answer
+/// with them, and not with those of the target.
+fn beside(view: &View<'_>) -> Result<bool, Unanswered> {
+    if !view.is(Depth::Usual) {
+        return Ok(false);
+    }
+    let (answers, tracking) = (view.answers(), &view.subject.tracking);
+    let (alias, properties) = (answers.alias(tracking), answers.properties(tracking));
+    let is_own = answers.aliases(tracking, Kind::Caa).is_empty();
+    Ok(matches!((alias?, properties?), (Found::Some(_), Found::Some(_))) && is_own)
 }
 
 /// The names of the longest chain that resolvers follow.
