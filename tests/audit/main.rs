@@ -21,6 +21,7 @@ mod over_dns;
 mod proposals;
 mod records;
 mod scene;
+mod silence;
 mod site;
 mod waypost;
 mod wrong;

@@ -71,6 +71,8 @@ const PROPOSALS: &[(Change, &str, &str, Option<&str>)] = &[
     (|dns| policy(dns, OWN_POLICY), "", "D01", Some(OWN_POLICY)),
     (|dns| policy(dns, "v=DMARC1; p=rejekt"), "", "D18", None),
     (|dns| policy(dns, "v=DMARC1; p=rejekt"), "", "D01", Some(WANTED_POLICY)),
+    (|dns| misspelt(dns), "", "D03", Some(OWN_POLICY)),
+    (|dns| misspelt(dns), "", "D01", Some(OWN_POLICY)),
     // Only the key that the platform signs with is worth moving.
     (|dns| key(dns, SHARED), "", "K15", Some("v=DKIM1; k=rsa; p=MIG")),
     (|dns| key(dns, SHARED), "", "K01", Some("v=DKIM1; k=rsa; p=MIG")),
@@ -154,6 +156,11 @@ fn logo(dns: &DnsServer, records: &[&str]) {
 fn policy(dns: &DnsServer, record: &str) {
     dns.remove("_dmarc.example.com");
     dns.add("example.com", txt(&[record]));
+}
+
+fn misspelt(dns: &DnsServer) {
+    dns.remove("_dmarc.example.com");
+    dns.add("_dmarc.example.com", txt(&[&OWN_POLICY.replace("DMARC1", "dmarc1")]));
 }
 
 /// Puts a key at the apex, and none at its name.

@@ -31,12 +31,12 @@ pub(super) fn section(
         }
         section.findings.extend(aligned?);
     }
-    // What the domain wrote itself, at the wrong place, comes before what others are asked for.
-    let moved = section.findings.iter().find(|finding| finding.rule == &rules::D18);
-    let moved = moved.and_then(|finding| finding.record.clone());
+    // What the domain wrote itself, wrongly or elsewhere, comes before what others are asked for.
+    let mut others = section.findings.iter().filter(|finding| finding.rule != &rules::D01);
+    let own = others.find_map(|finding| finding.record.clone());
     for finding in &mut section.findings {
         if finding.rule == &rules::D01 && finding.is_error() {
-            finding.record = moved.clone().or_else(|| Some(wanted.clone()));
+            finding.record = own.clone().or_else(|| Some(wanted.clone()));
         }
     }
     section.expected = Some(wanted);

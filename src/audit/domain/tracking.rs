@@ -21,32 +21,17 @@ pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
     let end = end?;
     section.says = end.says(target);
     section.findings.extend(end.finding(target));
-    let is_wild = match wild {
+    let wild = match wild {
         Some(wild) => wild?,
-        None => false,
+        None => Beside::Nothing,
     };
     for finding in &mut section.findings {
         let is_customers = finding.is_error() || matches!(end, End::Flattened);
         finding.record = is_customers.then(|| target.clone());
     }
     // No record: a CNAME of its own is what the wildcard answers with anyway.
-    if is_wild && end == End::Target {
-        let found = format!("a wildcard leads every name beside {tracking} to the platform");
-        // A name that somebody told is meant, and works; one that is assumed may be nobody's.
-        let finding = if view.subject.is_named {
-            Finding::weak(&rules::T01, found)
-        } else {
-            Finding::error(&rules::T01, found)
-        };
-        let expected = format!("a CNAME of {tracking} alone, and no wildcard");
-        section.findings.push(finding.expected(expected));
-    }
-    if needs.take(beside(view)).unwrap_or_default() {
-        let found = format!("CAA records at {tracking}, beside its CNAME");
-        section
-            .findings
-            .push(Finding::error(&rules::T02, found).expected("the CNAME alone, CAA above it"));
-    }
+    section.findings.extend((end == End::Target).then(|| wild.finding(view)).flatten());
+    section.findings.extend(needs.take(neighbours(view)).flatten());
     Some(section)
 }
 
@@ -165,28 +150,77 @@ fn addressed(view: &View<'_>, last: String, target: &str) -> Result<End, Unanswe
     Ok(End::Flattened)
 }
 
-/// Whether a name beside the tracking name, which nobody set up, leads where it does.
-fn sibling(view: &View<'_>) -> Result<bool, Unanswered> {
-    let Some((_, parent)) = view.subject.tracking.split_once('.') else { return Ok(false) };
-    let sibling = format!("{}.{parent}", view.subject.nonce);
-    let answers = view.answers();
-    let (own, theirs) = (answers.alias(&view.subject.tracking), answers.alias(&sibling));
-    match (own?, theirs?) {
-        (Found::Some([own]), Found::Some([theirs])) => Ok(Name::eq(own, theirs)),
-        _ => Ok(false),
+/// What a name beside the tracking name comes to, which nobody set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    /// It leads where the tracking name does.
+    Same,
+    /// It does not.
+    Nothing,
+    /// It is not known.
+    Unknown(Failure),
+}
+
+impl Beside {
+    fn finding(self, view: &View<'_>) -> Option<Finding> {
+        let tracking = &view.subject.tracking;
+        match self {
+            Self::Nothing => None,
+            Self::Same => {
+                let found =
+                    format!("a wildcard leads every name beside {tracking} to the platform");
+                // A name that somebody told is meant, and works; one that is assumed may be
+                // nobody's.
+                let finding = if view.subject.is_named {
+                    Finding::weak(&rules::T01, found)
+                } else {
+                    Finding::error(&rules::T01, found)
+                };
+                Some(finding.expected(format!("a CNAME of {tracking} alone, and no wildcard")))
+            }
+            Self::Unknown(why) => {
+                let found =
+                    format!("whether a wildcard answers beside {tracking} is not known: {why}");
+                Some(Finding::unknown(&rules::T01, found))
+            }
+        }
     }
 }
 
-/// Whether CAA records stand beside the tracking name's CNAME: servers that let them do so answer
-/// with them, and not with those of the target.
-fn beside(view: &View<'_>) -> Result<bool, Unanswered> {
-    if !view.is(Depth::Usual) {
-        return Ok(false);
-    }
+fn sibling(view: &View<'_>) -> Result<Beside, Unanswered> {
+    let Some((_, parent)) = view.subject.tracking.split_once('.') else {
+        return Ok(Beside::Nothing);
+    };
+    let sibling = format!("{}.{parent}", view.subject.nonce);
+    let answers = view.answers();
+    let (own, theirs) = (answers.alias(&view.subject.tracking), answers.alias(&sibling));
+    Ok(match (own?, theirs?) {
+        (Found::Some([own]), Found::Some([theirs])) if Name::eq(own, theirs) => Beside::Same,
+        (_, Found::Failed(why)) => Beside::Unknown(why),
+        _ => Beside::Nothing,
+    })
+}
+
+/// CAA records beside the tracking name's CNAME: servers that let them stand there answer with
+/// them, and not with those of the target.
+fn neighbours(view: &View<'_>) -> Result<Option<Finding>, Unanswered> {
     let (answers, tracking) = (view.answers(), &view.subject.tracking);
+    if !view.is(Depth::Usual) {
+        return Ok(None);
+    }
     let (alias, properties) = (answers.alias(tracking), answers.properties(tracking));
     let is_own = answers.aliases(tracking, Kind::Caa).is_empty();
-    Ok(matches!((alias?, properties?), (Found::Some(_), Found::Some(_))) && is_own)
+    Ok(match (alias?, properties?) {
+        (Found::Some(_), Found::Some(_)) if is_own => {
+            let found = format!("CAA records at {tracking}, beside its CNAME");
+            Some(Finding::error(&rules::T02, found).expected("the CNAME alone, and CAA above it"))
+        }
+        (Found::Some(_), Found::Failed(why)) => {
+            let found = format!("whether CAA records are at {tracking} is not known: {why}");
+            Some(Finding::unknown(&rules::T02, found))
+        }
+        _ => None,
+    })
 }
 
 /// The names of the longest chain that resolvers follow.

@@ -24,6 +24,7 @@
 //! counts: all three without a clock or a disk.
 
 mod auditing;
+mod claim;
 mod clerk;
 mod demand;
 mod driver;
