@@ -50,6 +50,6 @@ pub use kept::Kept;
 pub use mark::Mark;
 pub use published::Published;
 pub use rules::{Rule, rules};
-pub use shown::{Shown, shown, visible};
+pub use shown::{Shown, escaped, shown, visible};
 pub use span::Span;
 pub use standing::Standing;

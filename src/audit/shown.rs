@@ -59,6 +59,23 @@ pub fn visible(text: &str) -> String {
     text.chars().map(visible_character).collect()
 }
 
+/// JSON text whose strings hold such characters only as escapes (RFC 8259 §7): it says the same,
+/// and does to a terminal nothing that it should not.
+pub fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Below are the line ends between the members; those in strings are escaped already.
+        if c < '\u{7f}' || visible_character(c) == c {
+            escaped.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    escaped
+}
+
 fn visible_character(c: char) -> char {
     match c {
         '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or(HIDDEN),
@@ -90,6 +107,22 @@ const HIDDEN: char = '\u{fffd}';
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escaped_json_says_the_same_in_characters_that_do_nothing() {
+        let text = "a\u{9b}2J\u{202e}b\u{7f}\u{1b}\n\u{e0041}\u{ad}é✓\"\\";
+        let object = serde_json::json!({ text: [text, 1, null] });
+        for json in [object.to_string(), format!("{object:#}")] {
+            let escaped = escaped(&json);
+            assert!(
+                escaped.contains(r"a\u009b2J\u202eb\u007f\u001b\n\udb40\udc41\u00adé✓"),
+                "{escaped}"
+            );
+            assert_eq!(escaped.lines().count(), json.lines().count());
+            assert_eq!(visible(&escaped.replace('\n', "")), escaped.replace('\n', ""));
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&escaped).unwrap(), object);
+        }
+    }
 
     fn lines(text: &str, start: usize, end: usize, width: usize) -> (String, String) {
         let shown = shown(text, Span { start, end }, width);

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use crate::waypost::{audit, audit_with};
+use crate::scene::{published, spf_is};
+use crate::waypost::{Ended, audit, audit_with};
 
 #[test]
 fn the_exit_code_tells_the_worst_finding() {
@@ -50,6 +51,26 @@ fn a_fault_is_underlined() {
     assert_eq!(lines[3].find('^'), Some(start), "{}", ended.out);
     assert_eq!(lines[3].trim_start(), "^".repeat("inclued:a.example".len()));
     assert_eq!(lines.last(), Some(&"1 error"));
+}
+
+#[test]
+fn what_would_do_something_to_a_terminal_is_escaped_in_json() {
+    let record = "v=spf1 a:\u{9b}2J\u{202e}x\u{7f} -all";
+    let told = |ended: &Ended| {
+        assert!(!ended.out.contains(['\u{9b}', '\u{202e}', '\u{7f}']), "{:?}", ended.out);
+        assert!(ended.out.contains(r"\u009b2J\u202ex\u007f"), "{:?}", ended.out);
+        serde_json::from_str::<Value>(&ended.out).unwrap()
+    };
+    let draft = told(&audit(&["record", record, "--kind", "spf", "--json"]));
+    assert_eq!(draft["record"], record);
+    let scene = published();
+    spf_is(&scene.server, &[record]);
+    let report = told(&scene.audit(&["example.com", "--json"]));
+    assert_eq!(report["sections"][0]["found"], serde_json::json!([record]));
+    let arguments = ["example.com", "www.example.com", "--json", "--depth", "core"];
+    let both = scene.audit(&arguments).out;
+    assert!(both.lines().count() == 2 && both.contains(r"\u202e"), "{both:?}");
+    assert!(!both.contains('\u{202e}'), "{both:?}");
 }
 
 #[test]

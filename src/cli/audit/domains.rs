@@ -14,8 +14,8 @@ use super::command::AuditError;
 use super::known::Known;
 use super::sheet::{self, Form};
 use super::{page, spf_check};
-use crate::audit::Severity;
 use crate::audit::domain::{Asked, Auditor, Depth, Report, Subject};
+use crate::audit::{Severity, escaped};
 use crate::cli::place::load;
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -175,9 +175,9 @@ impl DomainsArgs {
     ) -> Result<(), AuditError> {
         if self.json {
             if self.domains.len() == 1 {
-                writeln!(out, "{:#}", report.json())?;
+                writeln!(out, "{}", escaped(&format!("{:#}", report.json())))?;
             } else {
-                writeln!(out, "{}", report.json())?;
+                writeln!(out, "{}", escaped(&report.json().to_string()))?;
             }
         } else if self.html.is_none() || self.trace {
             if is_next {

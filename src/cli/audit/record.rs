@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::command::{AuditError, exit_code};
 use super::{findings, source};
-use crate::audit::{Draft, DraftKind};
+use crate::audit::{Draft, DraftKind, escaped};
 
 /// Judges one record.
 #[derive(Args, Debug)]
@@ -41,7 +41,7 @@ impl RecordArgs {
         let text = source::text(&self.text, LONGEST)?;
         let draft = Draft::judge(&text, self.kind.map(DraftKind::from))?;
         if self.json {
-            writeln!(out, "{:#}", draft.json())?;
+            writeln!(out, "{}", escaped(&format!("{:#}", draft.json())))?;
         } else {
             writeln!(out, "{}: {}", draft.kind, crate::audit::visible(&draft.says))?;
             findings::write(out, &draft.text, &draft.findings)?;

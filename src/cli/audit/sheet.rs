@@ -77,7 +77,7 @@ pub(super) fn write_trace(out: &mut dyn Write, asked: &[Asked]) -> io::Result<()
     for Asked { what, way, is_own, came, took } in asked {
         let shared = if *is_own { "" } else { "  (shared)" };
         let millis = took.as_secs_f64() * 1_000.0;
-        writeln!(out, "  {millis:>7.1} ms  {way}: {}: {came}{shared}", visible(what))?;
+        writeln!(out, "  {millis:>7.1} ms  {way}: {}: {}{shared}", visible(what), visible(came))?;
     }
     writeln!(out, "{}", cost(asked))
 }
@@ -148,5 +148,31 @@ impl Form {
             None => "32",
         };
         if self.is_coloured { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::audit::domain::Way;
+
+    #[test]
+    fn what_a_web_server_says_reaches_the_terminal_without_controls() {
+        let hidden = "a\u{9b}31m\u{202e}b\u{1b}[2J";
+        let asked = Asked {
+            what: format!("https://l.example/{hidden}"),
+            way: Way::Web,
+            is_own: true,
+            came: format!("not fetched: packed as {hidden}"),
+            took: Duration::ZERO,
+        };
+        let mut out = Vec::new();
+        write_trace(&mut out, &[asked]).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains("packed as a\u{fffd}31m\u{fffd}b\u{241b}[2J"), "{out:?}");
+        let odd = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!out.contains(odd), "{out:?}");
     }
 }

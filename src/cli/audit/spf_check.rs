@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::command::AuditError;
 use crate::audit::spf::{Evaluation, Outcome, Request, Step};
-use crate::audit::{Answers, Asker, visible};
+use crate::audit::{Answers, Asker, escaped, visible};
 use crate::cli::place::load;
 use crate::clock::Clock;
 use crate::disk::Disk;
@@ -68,7 +68,7 @@ impl SpfCheckArgs {
         let judging = asker.judge(&mut answers, |answers| evaluation.check(answers));
         let outcome = runtime.block_on(judging);
         if self.json {
-            writeln!(out, "{:#}", outcome.json())?;
+            writeln!(out, "{}", escaped(&format!("{:#}", outcome.json())))?;
         } else {
             tell(out, &request, &outcome)?;
         }

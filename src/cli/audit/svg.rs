@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::command::{AuditError, exit_code};
 use super::{findings, source};
-use crate::audit::{Finding, status, svg, visible, worst_first};
+use crate::audit::{Finding, escaped, status, svg, visible, worst_first};
 use crate::disk::Disk;
 
 /// Judges images.
@@ -40,7 +40,7 @@ impl SvgArgs {
         }
         if self.json {
             let objects: Vec<_> = images.iter().map(Judged::json).collect();
-            writeln!(out, "{:#}", json!({ "images": objects }))?;
+            writeln!(out, "{}", escaped(&format!("{:#}", json!({ "images": objects }))))?;
         } else {
             for image in &images {
                 writeln!(out, "{}:", visible(&image.file))?;
