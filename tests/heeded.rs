@@ -19,8 +19,8 @@ use waypost::clock::{Clock, SystemClock, Timestamp};
 use waypost::disk::SystemDisk;
 use waypost::dns::{self as lookups, Failure, Lookup, Name, Question, Resolver};
 use waypost::domains::{
-    Added, Addition, Admission, Config, Domain, Finding, Gate, Glance, Known, Origin, Refusal,
-    Register, Ruling, Sight, State, judge,
+    Added, Addition, Admission, Config, Domain, Finding, Gate, Glance, Known, Origin, Reason,
+    Refusal, Register, Ruling, Sight, State, judge,
 };
 use waypost::drain::Drain;
 use waypost::hostname::Hostname;
@@ -340,5 +340,23 @@ async fn as_much_of_the_store_is_in_memory_as_its_key_says() {
         assert!(expected.contains(&bytes), "{bytes} bytes, with {cache} allowed");
         store.close();
         store.closed().await;
+    }
+}
+
+#[test]
+fn the_page_on_domains_knows_every_state_and_reason() {
+    let page = include_str!("../docs/domains.md");
+    let (states, reasons) = page.split_once("## Reasons").unwrap();
+    let row = |table: &'static str, word: &str| {
+        let rows = table.lines().filter(|line| line.starts_with('|'));
+        let mut rows = rows.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+        rows.find(|cells| cells[1].contains(&format!("`{word}`")))
+            .unwrap_or_else(|| panic!("{word}"))
+    };
+    for state in State::ALL {
+        row(states, state.name());
+    }
+    for reason in Reason::ALL {
+        assert_eq!(row(reasons, reason.code())[3], reason.who().name(), "{reason:?}");
     }
 }

@@ -170,6 +170,14 @@ pub(super) fn worst(severities: impl Iterator<Item = Severity>) -> String {
     severities.max().map_or_else(|| "clean".to_owned(), |worst| worst.to_string())
 }
 
+impl Severity {
+    /// The severity of a word, as reports have it.
+    pub fn named(word: &str) -> Option<Self> {
+        let all = [Self::Note, Self::Weak, Self::Unknown, Self::Error];
+        all.into_iter().find(|severity| severity.to_string() == word)
+    }
+}
+
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -246,9 +246,8 @@ impl Reason {
                 "the certification authority gave a certificate that may not be served; another is ordered"
             }
             Self::Wildcard => {
-                "every name beside it leads to us too (a wildcard CNAME), so we cannot tell which \
-                 are meant: have the name listed, or publish those that are meant in place of the \
-                 wildcard"
+                "every name beside it leads to us too (a wildcard CNAME): have the name listed, or \
+                 publish the names that are meant in place of the wildcard"
             }
         }
     }

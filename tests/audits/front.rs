@@ -1,5 +1,6 @@
 //! A node with customers' pages, and who asks for them.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,14 +31,26 @@ pub(crate) struct Front {
 impl Front {
     /// With lines for `[edge]`, and the longest that a question may take.
     pub(crate) fn start(edge: &str, timeout: &str) -> Self {
+        let dns = Self::zones(0);
+        dns.change(|records| records.ttl = 0);
+        let resolver = dns.resolver();
+        Self::behind(dns, resolver, edge, timeout)
+    }
+
+    /// The zones, whose absences may be remembered for so many seconds.
+    pub(crate) fn zones(negative_ttl: u32) -> DnsServer {
         let dns = DnsServer::start(2);
         for zone in ["localhost", "example.test"] {
-            dns.zone(zone, 0);
+            dns.zone(zone, negative_ttl);
         }
-        dns.change(|records| records.ttl = 0);
         dns.add(PLATFORM, a([127, 0, 0, 1]));
         dns.add("spf.example.test", txt(&["v=spf1 ip4:198.51.100.0/24 -all"]));
-        let (resolver, port) = (dns.resolver(), dns.port());
+        dns
+    }
+
+    /// With a resolver between the node and the zones.
+    pub(crate) fn behind(dns: DnsServer, resolver: SocketAddr, edge: &str, timeout: &str) -> Self {
+        let port = dns.port();
         // One audit a second: what the tests look at is demanded.
         let more = format!(
             "[dns]\nservers = [\"{resolver}\"]\ntimeout = \"{timeout}\"\nzone_port = {port}\n\

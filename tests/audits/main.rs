@@ -17,7 +17,10 @@ mod lasting;
 #[path = "../node/mod.rs"]
 mod node;
 mod page;
+mod remembered;
 mod schedule;
 mod start;
 #[path = "../strace/mod.rs"]
 mod strace;
+#[path = "../unbound/mod.rs"]
+mod unbound;

@@ -1,7 +1,7 @@
 //! Many domains from a file: read as they are needed, told as they are done, and gone on with
 //! after a stop.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -59,8 +59,13 @@ impl Bulk {
                     continue;
                 }
                 match Subject::new(text, &self.auditor.platform().expect, &self.nonce) {
-                    Ok(subject) if results.held.contains(&subject.domain) => {}
+                    Ok(subject) if results.held.contains_key(&subject.domain) => {
+                        let worst = results.held.get(&subject.domain).copied().flatten();
+                        told.worst = told.worst.max(worst);
+                    }
                     Ok(subject) => {
+                        // Once, however often it is named.
+                        results.held.insert(subject.domain.clone(), None);
                         let subject = subject.to_depth(self.depth);
                         let auditor = &self.auditor;
                         audits.push(async move { auditor.audit(&subject).await.0 });
@@ -111,17 +116,18 @@ struct Told {
 /// What earlier runs found, and where this one adds to it.
 #[derive(Default)]
 struct Results {
-    held: HashSet<String>,
+    /// Domains that were judged or are being, and how bad they were found by earlier runs.
+    held: HashMap<String, Option<Severity>>,
     file: Option<File>,
 }
 
 impl Results {
     /// Reads which domains a file holds. A last line that a stop cut off is taken away: its
-    /// domain is audited again.
+    /// domain is audited again, and so is one that DNS did not answer for.
     fn open(path: &Path) -> io::Result<Self> {
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        let (mut held, mut whole) = (HashSet::new(), 0);
+        let (mut held, mut whole) = (HashMap::new(), 0);
         let mut reader = BufReader::new(&mut file);
         let mut line = String::new();
         loop {
@@ -132,7 +138,12 @@ impl Results {
                 let told = format!("it holds what is no result ({error}): it is left as it is");
                 io::Error::new(io::ErrorKind::InvalidData, told)
             })?;
-            held.extend(object["domain"].as_str().map(str::to_owned));
+            if let Some(domain) = object["domain"].as_str() {
+                match object["status"].as_str().and_then(Severity::named) {
+                    Some(Severity::Unknown) => held.remove(domain),
+                    worst => held.insert(domain.to_owned(), worst),
+                };
+            }
             whole += length as u64;
         }
         file.set_len(whole)?;
