@@ -30,8 +30,8 @@ use crate::clock::Timestamp;
 pub struct Kept {
     /// When the last audit was made.
     pub checked_at: Timestamp,
-    /// What holds: one object as `config/audit.schema.json` has it, its texts bounded. A section
-    /// that DNS did not answer for is as it was before.
+    /// What holds: one object as `config/audit.schema.json` has it, its texts bounded. What
+    /// hangs on an answer that DNS did not give is as it was before.
     pub report: Value,
     /// Sections that were last seen otherwise, and are looked at once more before that holds.
     pub doubted: Vec<Value>,

@@ -340,7 +340,7 @@ fn many_domains_are_told_one_by_one_and_a_stopped_run_goes_on() {
     assert_eq!(ended.out.lines().count(), 30, "{ended:?}");
     let again = std::fs::read_to_string(&results).unwrap();
     assert!(again.starts_with(&lines[..20].concat()));
-    let held: std::collections::BTreeSet<_> = again
+    let held: BTreeSet<_> = again
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["domain"].to_string())
         .collect();

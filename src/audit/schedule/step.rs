@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::audit::mark::{is_unanswered, topic};
-use crate::audit::{Config, Kept, Mark, Severity, excerpt};
+use crate::audit::mark::topic;
+use crate::audit::{Config, Kept, Mark, Severity, Silence, excerpt, silence};
 use crate::clock::Timestamp;
 use crate::store::{Due, Lane};
 
@@ -93,26 +93,21 @@ fn compare(former: &Kept, kept: &mut Kept) -> Option<Transition> {
         let is_same_topic = |other: &&Value| topic(other) == topic(seen);
         let had = former.sections().iter().find(is_same_topic);
         let doubted = former.doubted.iter().find(is_same_topic);
-        let Some(had) = had.filter(|had| !is_unanswered(had) || is_unanswered(seen)) else {
-            // A section's first result is a snapshot too.
-            sections.push(seen.clone());
-            continue;
-        };
-        if is_unanswered(seen) {
-            sections.push(had.clone());
-            doubts.extend(doubted.cloned());
-            continue;
-        }
-        let (before, now) = (Mark::of_section(had), Mark::of_section(seen));
-        if before == now {
-            sections.push(seen.clone());
-        } else if doubted.is_some_and(|doubted| Mark::of_section(doubted) == now) {
-            sections.push(seen.clone());
-            appeared.extend(now.difference(&before).map(|mark| mark.rule));
-            went.extend(before.difference(&now).map(|mark| mark.rule));
-        } else {
-            sections.push(had.clone());
-            doubts.push(seen.clone());
+        match Look::of(had, doubted, seen) {
+            Look::Same(section) => sections.push(section),
+            Look::Silent(had) => {
+                sections.push(had);
+                doubts.extend(doubted.cloned());
+            }
+            Look::Doubtful { had, seen } => {
+                sections.push(had);
+                doubts.push(seen);
+            }
+            Look::Changed { section, came, gone } => {
+                sections.push(section);
+                appeared.extend(came);
+                went.extend(gone);
+            }
         }
     }
     kept.doubted = doubts;
@@ -124,6 +119,48 @@ fn compare(former: &Kept, kept: &mut Kept) -> Option<Transition> {
         appeared,
         went,
     })
+}
+
+/// What a look at a section comes to beside what held.
+enum Look {
+    /// What was seen holds, and there is nothing to tell.
+    Same(Value),
+    /// Nothing was seen: what held holds.
+    Silent(Value),
+    /// It was seen otherwise for the first time.
+    Doubtful { had: Value, seen: Value },
+    /// It was seen otherwise twice.
+    Changed { section: Value, came: Vec<&'static str>, gone: Vec<&'static str> },
+}
+
+impl Look {
+    fn of(had: Option<&Value>, doubted: Option<&Value>, seen: &Value) -> Self {
+        // A section's first result is a snapshot too.
+        let known = had.map(|had| (had, Silence::of(had)));
+        let Some((had, unknown)) = known.filter(|(_, silence)| !silence.is_whole()) else {
+            return Self::Same(seen.clone());
+        };
+        if Silence::of(seen).is_whole() {
+            return Self::Silent(had.clone());
+        }
+        let section = silence::settled(seen, had);
+        // And so is that of a rule.
+        let marks = |section: &Value| -> BTreeSet<Mark> {
+            let marks = Mark::of_section(section).into_iter();
+            marks.filter(|mark| !unknown.covers(mark.rule)).collect()
+        };
+        let (before, now) = (marks(had), marks(&section));
+        if before == now {
+            Self::Same(section)
+        } else if doubted.is_some_and(|doubted| marks(doubted) == now) {
+            let rules = |one: &BTreeSet<Mark>, other| -> Vec<_> {
+                one.difference(other).map(|mark| mark.rule).collect()
+            };
+            Self::Changed { section, came: rules(&now, &before), gone: rules(&before, &now) }
+        } else {
+            Self::Doubtful { had: had.clone(), seen: section }
+        }
+    }
 }
 
 /// The worst of what is known: what DNS never answered is not.
@@ -156,12 +193,14 @@ mod tests {
         spread: 0.5,
     };
 
-    /// A report of two sections, each with findings of these rules; `?` is a silence.
+    /// A report of two sections, each with findings of these rules; `?` is a silence, of all or
+    /// of a rule.
     fn report(spf: &[&str], dkim: &[&str]) -> Value {
         let section = |topic: &str, ids: &[&str]| {
             let findings = ids.iter().map(|id| {
                 let (id, severity) = match *id {
                     "?" => ("S01", "unknown"),
+                    id if id.ends_with('?') => (id.trim_end_matches('?'), "unknown"),
                     id if id.ends_with('!') => (id.trim_end_matches('!'), "error"),
                     id => (id, "note"),
                 };
@@ -250,6 +289,42 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_dns_never_answers_for_holds_up_no_other() {
+        let (before, after) = (report(&[], &["K16", "K14"]), report(&[], &["K16?", "K07!"]));
+        let (kept, told) = seen(&[before.clone(), after.clone()]);
+        assert_eq!((kept.status(), told), ("note", vec![]));
+        let newest = kept.newest();
+        let rules = |report: &Value| -> Vec<_> {
+            let findings = report["sections"][1]["findings"].as_array().unwrap().iter();
+            findings.map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(rules(&newest), ["K07", "K16"], "who is at work on it sees it at once");
+        let (kept, told) = seen(&[before.clone(), after.clone(), after.clone(), after.clone()]);
+        assert_eq!(
+            (kept.status(), kept.unanswered.as_slice()),
+            ("error", &["DKIM".to_owned()][..])
+        );
+        assert_eq!(rules(&kept.report), ["K07", "K16"]);
+        assert_eq!(kept.report["sections"][1]["status"], "error");
+        let [Transition { appeared, went, .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(*appeared, BTreeSet::from(["K07"]));
+        assert_eq!(*went, BTreeSet::from(["K14"]), "nothing is known of K16");
+        let (_, told) = seen(&[before.clone(), after.clone(), before.clone(), before]);
+        assert_eq!(told, []);
+        // Its first answer is a snapshot, and no news.
+        let answered = report(&[], &["K07!", "K16"]);
+        let (kept, told) = seen(&[after, answered.clone(), answered]);
+        assert_eq!((rules(&kept.report), told), (vec!["K07".to_owned(), "K16".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn what_is_never_known_is_shown_as_it_was_seen_last() {
+        let (before, after) = (report(&["?", "S15"], &[]), report(&["?", "S14"], &[]));
+        let (kept, told) = seen(&[before, after.clone()]);
+        assert_eq!((&kept.report["sections"][0], told), (&after["sections"][0], vec![]));
+    }
+
+    #[test]
     fn another_sending_domain_is_another_domain() {
         let mut other = report(&["S04!"], &[]);
         other["domain"] = json!("example.org");
@@ -318,6 +393,7 @@ mod tests {
             let ids = ids.clone();
             prop_oneof![
                 1 => Just(vec!["?"]),
+                1 => Just(vec!["K16?"]),
                 4 => prop::sample::subsequence(ids, 0..=2),
             ]
         };
@@ -333,7 +409,7 @@ mod tests {
 
     fn marks(report: &Value, at: usize) -> Option<BTreeSet<Mark>> {
         let section = &report["sections"][at];
-        (!is_unanswered(section)).then(|| Mark::of_section(section))
+        (!Silence::of(section).is_whole()).then(|| Mark::of_section(section))
     }
 
     /// Of a section: what holds, and what was answered last.
