@@ -10,7 +10,7 @@ use super::evidence::{Asked, Evidence, File, Files, Needs, Unfetched, Wanted, Wa
 use super::examine::examine;
 use super::report::Report;
 use super::subject::Subject;
-use crate::audit::{Answer, Platform};
+use crate::audit::{Answer, Platform, rules};
 use crate::clock::Clock;
 use crate::dns::{Failure, Lookup, Name, Question};
 
@@ -38,6 +38,15 @@ impl Auditor {
     /// What the platform asks for.
     pub fn platform(&self) -> &Platform {
         &self.platform
+    }
+
+    /// What reports are judged by, as a number: another one when other rules, another version of
+    /// the program or other expectations may judge the same records otherwise.
+    pub fn stamp(&self) -> u32 {
+        let version = env!("CARGO_PKG_VERSION");
+        let rules: Vec<_> = rules().map(|rule| rule.id).collect();
+        let (platform, is_fetching) = (&self.platform, self.files.is_some());
+        crc32c::crc32c(format!("{version} {rules:?} {platform:?} {is_fetching}").as_bytes())
     }
 
     /// The same, which asks past what is remembered of a domain's own names.

@@ -29,6 +29,7 @@ mod clerk;
 mod demand;
 mod driver;
 mod event;
+mod look;
 mod measures;
 mod rate;
 mod results;
