@@ -111,7 +111,17 @@ const FAULTS: &[(Change, &str, &str, &str)] = &[
     (|dns| spf_is(dns, &["v=spf1 mx -all"]), "S04", "error", "customer"),
     (|dns| dns.remove("spf.aksend.net"), "S04", "error", "platform"),
     (|dns| dns.add("example.com", cname("www.example.com")), "S23", "error", "customer"),
-    (|dns| dns.fault("_dmarc.example.com", Fault::Bogus), "T06", "error", "customer"),
+    (
+        |dns| {
+            dns.add("example.com", ds());
+            dns.fault("_dmarc.example.com", Fault::Bogus);
+        },
+        "T06",
+        "error",
+        "customer",
+    ),
+    (|dns| dns.fault("_dmarc.example.com", Fault::Bogus), "T06", "unknown", "nobody"),
+    (|dns| dns.fault("_dmarc.example.com", Fault::ServFail), "T06", "unknown", "nobody"),
     (|dns| dns.add("example.com", spf("v=spf1 -all")), "S20", "note", "nobody"),
     (
         |dns| {

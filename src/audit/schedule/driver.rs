@@ -52,6 +52,7 @@ impl Schedule {
             config: config.clone(),
             node: node.to_owned(),
             own: auditor.platform().target.clone(),
+            stamp: auditor.stamp(),
             store: Arc::clone(&store),
             register: register.clone(),
             clock: Arc::clone(&clock),
