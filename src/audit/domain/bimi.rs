@@ -20,7 +20,7 @@ pub(super) fn section(
     let own = format!("{selector}._bimi.{}", view.domain());
     // The domain's own name does not wait for what the organization is.
     let organization =
-        policies.map_or(Some(view.domain()), |policies| policies.organization.as_deref());
+        policies.map_or_else(|| Some(view.domain()), |policies| policies.organization.as_deref());
     let found =
         needs.take(bimi::discover(selector, view.domain(), organization, view.answers()))?;
     let policies = policies?;

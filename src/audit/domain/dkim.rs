@@ -145,7 +145,7 @@ fn stray(view: &View<'_>, selector: &str, name: &str) -> Result<Option<Finding>,
             Found::Nothing { .. } => continue,
             Found::Failed(why) => {
                 let found = format!("whether a key stands at {place} is not known: {why}");
-                failed = failed.or(Some(Finding::unknown(&rules::K15, found)));
+                failed = failed.or_else(|| Some(Finding::unknown(&rules::K15, found)));
                 continue;
             }
         };
