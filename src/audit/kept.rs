@@ -30,8 +30,8 @@ use crate::clock::Timestamp;
 pub struct Kept {
     /// When the last audit was made.
     pub checked_at: Timestamp,
-    /// What holds: one object as `config/audit.schema.json` has it, its texts bounded. A section
-    /// that DNS did not answer for is as it was before.
+    /// What holds: one object as `config/audit.schema.json` has it, its texts bounded. What
+    /// hangs on an answer that DNS did not give is as it was before.
     pub report: Value,
     /// Sections that were last seen otherwise, and are looked at once more before that holds.
     pub doubted: Vec<Value>,
@@ -39,6 +39,10 @@ pub struct Kept {
     pub unanswered: Vec<String>,
     /// How many looks in a row were to be followed by another one soon.
     pub hasty: u32,
+    /// What it was judged by: the stamp of the rules and of what the platform asks for.
+    pub stamp: u32,
+    /// The topics whose sections were judged by others, and that DNS has not answered for since.
+    pub(super) older: Vec<String>,
 }
 
 impl Kept {
@@ -49,7 +53,8 @@ impl Kept {
         let unanswered = sections.filter(|section| mark::is_unanswered(section)).map(mark::topic);
         let unanswered: Vec<_> = unanswered.map(str::to_owned).collect();
         let hasty = u32::from(!unanswered.is_empty());
-        Self { checked_at: now, report, doubted: Vec::new(), unanswered, hasty }
+        let (doubted, older) = (Vec::new(), Vec::new());
+        Self { checked_at: now, report, doubted, unanswered, hasty, stamp: 0, older }
     }
 
     /// The one word for what holds: `clean`, `note`, `weak`, `unknown` or `error`.
@@ -94,6 +99,8 @@ impl Kept {
             doubted: self.doubted.clone(),
             unanswered: self.unanswered.clone(),
             hasty: self.hasty,
+            stamp: self.stamp,
+            older: self.older.clone(),
         };
         written.each_section(|section| each_finding(section, without_texts));
         let mut packed = DeflateEncoder::new(bytes, Compression::new(LEVEL));
@@ -111,9 +118,9 @@ impl Kept {
         DeflateDecoder::new(packed).take(LARGEST).read_to_end(&mut json).ok()?;
         let mut written: Written = serde_json::from_slice(&json).ok()?;
         written.each_section(|section| each_finding(section, with_texts));
-        let Written { checked_at, report, doubted, unanswered, hasty } = written;
+        let Written { checked_at, report, doubted, unanswered, hasty, stamp, older } = written;
         let checked_at = Timestamp::from_micros(checked_at);
-        Some(Self { checked_at, report, doubted, unanswered, hasty })
+        Some(Self { checked_at, report, doubted, unanswered, hasty, stamp, older })
     }
 
     /// The marks in kept bytes, the report left packed; none of what cannot be read.
@@ -135,6 +142,10 @@ struct Written {
     unanswered: Vec<String>,
     #[serde(default)]
     hasty: u32,
+    #[serde(default)]
+    stamp: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    older: Vec<String>,
 }
 
 impl Written {
@@ -220,6 +231,8 @@ mod tests {
             doubted: vec![section("DKIM", vec![finding("K07", "weak")])],
             unanswered: vec!["DKIM".to_owned()],
             hasty: 3,
+            stamp: 7,
+            older: vec!["DKIM".to_owned()],
         }
     }
 

@@ -48,10 +48,14 @@ impl Mark {
     }
 }
 
-/// Whether DNS did not answer for some of a section: then nothing in it is sure.
+/// Whether DNS did not answer for some of a section.
 pub(super) fn is_unanswered(section: &Value) -> bool {
-    let mut findings = section["findings"].as_array().into_iter().flatten();
-    findings.any(|finding| finding["severity"] == Severity::Unknown.to_string().as_str())
+    section["findings"].as_array().into_iter().flatten().any(is_silence)
+}
+
+/// Whether a finding says that DNS did not answer.
+pub(super) fn is_silence(finding: &Value) -> bool {
+    finding["severity"] == Severity::Unknown.to_string().as_str()
 }
 
 /// What a section is about.

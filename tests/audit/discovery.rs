@@ -199,7 +199,7 @@ fn a_plain_domain_costs_six_questions() {
         let survey = spf::survey(domain, answers)?;
         let key = dkim::select("ak", domain, answers)?;
         let policy = dmarc::discover(domain, answers)?;
-        let logo = bimi::discover("default", domain, domain, answers)?;
+        let logo = bimi::discover("default", domain, Some(domain), answers)?;
         Ok((selection, survey, key, policy, logo))
     });
     assert_eq!(asked.len(), 6, "{asked:?}");

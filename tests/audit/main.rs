@@ -20,6 +20,7 @@ mod marks;
 mod over_dns;
 mod records;
 mod scene;
+mod silence;
 mod site;
 mod waypost;
 mod wrong;

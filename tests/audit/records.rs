@@ -203,9 +203,9 @@ fn judge_zone(group: &str, domain: &str, zone: &Zone) -> (String, Vec<Finding>) 
         }
         "bimi" => {
             let (policies, _) = zone.judge(|answers| dmarc::discover(domain, answers));
-            let organization = policies.organization.clone().unwrap_or_else(|| domain.to_owned());
+            let organization = policies.organization.as_deref();
             let (discovery, _) =
-                zone.judge(|answers| bimi::discover("default", domain, &organization, answers));
+                zone.judge(|answers| bimi::discover("default", domain, organization, answers));
             let mut findings = [discovery.findings, bimi::enforcement(&policies)].concat();
             let text = discovery.record.as_ref().map(|r| r.text().to_owned()).unwrap_or_default();
             findings.extend(discovery.record.iter().flat_map(|record| bimi::judge(record).1));

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use waypost::audit::{Answer, Answers, Published, Unanswered};
-use waypost::dns::{Failure, Kind, Name, Question};
+use waypost::dns::{Caa, Failure, Kind, Name, Question};
 
 /// Names with their records.
 #[derive(Clone, Debug, Default)]
@@ -88,10 +88,14 @@ impl Zone {
                 hosts.sort_by_key(|(preference, _)| *preference);
                 Answer::Exchanges(hosts.into_iter().map(|(_, host)| host).collect())
             }
-            Kind::Ptr | Kind::Cname => {
+            Kind::Ptr | Kind::Cname | Kind::Ns => {
                 Answer::Names(data.iter().map(|data| Name::parse(data).unwrap()).collect())
             }
-            _ => Answer::Addresses(data.iter().map(|data| data.parse().unwrap()).collect()),
+            Kind::Ds | Kind::Soa | Kind::Spf => Answer::Present,
+            Kind::Caa => Answer::Properties(data.iter().map(|data| property(data)).collect()),
+            Kind::A | Kind::Aaaa => {
+                Answer::Addresses(data.iter().map(|data| data.parse().unwrap()).collect())
+            }
         }
     }
 
@@ -148,6 +152,13 @@ pub(crate) fn repeated(text: &str) -> String {
 
 fn kind(text: &str) -> Kind {
     Kind::ALL.into_iter().find(|kind| kind.name() == text).unwrap_or_else(|| panic!("{text}"))
+}
+
+fn property(data: &str) -> Caa {
+    let mut words = data.splitn(3, ' ');
+    let (flags, tag) = (words.next().unwrap().parse().unwrap(), words.next().unwrap().to_owned());
+    let value = words.next().unwrap().trim_matches('"').as_bytes().to_vec();
+    Caa { flags, tag, value }
 }
 
 fn exchange(data: &str) -> (u16, Name) {

@@ -17,16 +17,17 @@ pub struct Discovery {
     pub findings: Vec<Finding>,
 }
 
-/// Looks for the record of a selector at the domain, and then at its organizational domain.
+/// Looks for the record of a selector at the domain, and then at its organizational domain;
+/// `None` while that is not known.
 pub fn discover(
     selector: &str,
     domain: &str,
-    organization: &str,
+    organization: Option<&str>,
     answers: &Answers,
 ) -> Result<Discovery, Unanswered> {
     let mut discovery = Discovery::default();
-    let (domain, organization) = (name::normal(domain), name::normal(organization));
-    let fallback = (organization != domain).then_some(organization);
+    let (domain, organization) = (name::normal(domain), organization.map(name::normal));
+    let fallback = organization.clone().filter(|organization| *organization != domain);
     for host in [Some(domain.clone()), fallback].into_iter().flatten() {
         let name = format!("{selector}._bimi.{host}");
         let texts = match answers.texts(&name)? {
@@ -57,6 +58,12 @@ pub fn discover(
             }
         }
     }
+    if organization.is_none() {
+        let found = format!("the organizational domain of {domain}, which may have a record,");
+        let found = format!("{found} is not known");
+        discovery.findings.push(Finding::unknown(&bimi::B01, found));
+        return Ok(discovery);
+    }
     let found = format!("no BIMI record at {selector}._bimi.{domain}");
     discovery
         .findings
@@ -70,7 +77,10 @@ pub fn enforcement(policies: &dmarc::Discovery) -> Vec<Finding> {
     let own = policies.record.as_ref().map(|record| (policies.domain.as_str(), record));
     let organization = policies.organization.as_deref().filter(|name| *name != policies.domain);
     let theirs = organization.zip(policies.organization_record.as_ref());
-    if own.is_none() && policies.organization.is_some() {
+    if policies.organization.is_none() {
+        let found = format!("the organizational domain of {} is not known", policies.domain);
+        findings.push(Finding::unknown(&bimi::B07, found));
+    } else if own.is_none() {
         let found = format!("no DMARC policy for {}", policies.domain);
         findings.push(Finding::error(&bimi::B07, found).expected("p=quarantine or p=reject"));
     }

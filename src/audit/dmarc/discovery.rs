@@ -72,9 +72,12 @@ pub fn discover(domain: &str, answers: &Answers) -> Result<Discovery, Unanswered
     }
     let below = if failed.is_none() { below(&domain, &stands) } else { None };
     match failed {
-        Some((name, why)) if applied.is_none_or(|(at, _)| at != domain) => {
+        Some((name, why)) => {
             let found = format!("the TXT records of _dmarc.{name} are not known: {why}");
-            findings.push(Finding::unknown(&dmarc::D01, found));
+            // What is above a record of its own decides only what the organization is.
+            let is_own = applied.is_some_and(|(at, _)| at == domain);
+            let rule = if is_own { &dmarc::D02 } else { &dmarc::D01 };
+            findings.push(Finding::unknown(rule, found));
         }
         _ if applied.is_none() => findings.push(
             Finding::error(&dmarc::D01, format!("no DMARC policy for {domain}"))
@@ -142,7 +145,14 @@ fn set(domain: &str, answers: &Answers) -> Result<Vec<Finding>, Unanswered> {
 
 /// A record at the domain itself, where nobody looks for it.
 fn misplaced(domain: &str, answers: &Answers) -> Result<Option<Finding>, Unanswered> {
-    let Found::Some(texts) = answers.texts(domain)? else { return Ok(None) };
+    let texts = match answers.texts(domain)? {
+        Found::Some(texts) => texts,
+        Found::Nothing { .. } => return Ok(None),
+        Found::Failed(why) => {
+            let found = format!("whether a DMARC record is at {domain} itself is not known: {why}");
+            return Ok(Some(Finding::unknown(&dmarc::D18, found)));
+        }
+    };
     let record = texts.iter().find(|text| record::is_record(text.text()));
     Ok(record.map(|record| {
         Finding::weak(&dmarc::D18, format!("a DMARC record at {domain} itself"))
@@ -180,13 +190,20 @@ fn tell(
             findings.push(Finding::error(&dmarc::D02, found).expected("one"));
         }
     }
-    if let (Some((at, record)), Some(organization)) = (applied, organization)
-        && at == domain
-        && organization != domain
-        && record.subdomains.is_some()
-    {
-        let found = format!("sp at {domain} is ignored: that of {organization} is read");
-        findings.push(Finding::note(&dmarc::D11, found).expected(format!("sp at {organization}")));
+    let is_told = |(at, record): (&str, &PolicyRecord)| at == domain && record.subdomains.is_some();
+    if applied.is_some_and(is_told) {
+        findings.extend(match organization {
+            Some(organization) if organization == domain => None,
+            Some(organization) => {
+                let found = format!("sp at {domain} is ignored: that of {organization} is read");
+                let expected = format!("sp at {organization}");
+                Some(Finding::note(&dmarc::D11, found).expected(expected))
+            }
+            None => {
+                let found = format!("whether sp at {domain} is read is not known");
+                Some(Finding::unknown(&dmarc::D11, found))
+            }
+        });
     }
     let labels = domain.split('.').count();
     if labels > LABELS {

@@ -121,7 +121,11 @@ fn mailbox(host: &str, uri: &ReportUri, answers: &Answers) -> Result<Option<Find
         Found::Some([exchange]) if exchange.is_root() => {
             (true, format!("{host} takes no mail (null MX, RFC 7505)"))
         }
-        Found::Some(_) | Found::Failed(_) => return Ok(None),
+        Found::Some(_) => return Ok(None),
+        Found::Failed(why) => {
+            let found = format!("whether {host} takes mail is not known: {why}");
+            return Ok(Some(Finding::unknown(&dmarc::D07, found).at(uri.span)));
+        }
         Found::Nothing { exists: false } => (true, format!("{host} does not exist")),
         Found::Nothing { exists: true } => (false, format!("{host} has no MX record")),
     };

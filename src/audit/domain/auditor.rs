@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 
 use super::anew::Anew;
 use super::evidence::{Asked, Evidence, File, Files, Needs, Unfetched, Wanted, Way};
 use super::examine::examine;
 use super::report::Report;
 use super::subject::Subject;
-use crate::audit::{Answer, Platform};
+use crate::audit::{Answer, Platform, rules};
 use crate::clock::Clock;
 use crate::dns::{Failure, Lookup, Name, Question};
 
@@ -38,6 +38,15 @@ impl Auditor {
     /// What the platform asks for.
     pub fn platform(&self) -> &Platform {
         &self.platform
+    }
+
+    /// What reports are judged by, as a number: another one when other rules, another version of
+    /// the program or other expectations may judge the same records otherwise.
+    pub fn stamp(&self) -> u32 {
+        let version = env!("CARGO_PKG_VERSION");
+        let rules: Vec<_> = rules().map(|rule| rule.id).collect();
+        let (platform, is_fetching) = (&self.platform, self.files.is_some());
+        crc32c::crc32c(format!("{version} {rules:?} {platform:?} {is_fetching}").as_bytes())
     }
 
     /// The same, which asks past what is remembered of a domain's own names.
@@ -80,13 +89,17 @@ impl Auditor {
             let (result, took) = self.within(until, self.lookup.ask_unchecked(&question)).await;
             (question, result, took)
         }));
+        let again = join_all(needs.again.into_iter().map(|question| async move {
+            let (result, took) = self.within(until, self.lookup.ask(&question)).await;
+            (question, result, took)
+        }));
         let servers = join_all(needs.of_servers.into_iter().map(|question| async move {
             let (result, took) = self.within(until, self.lookup.ask_zone(&question)).await;
             (question, result, took)
         }));
         let files = join_all(needs.files.into_iter().map(|wanted| self.fetch(wanted, until)));
-        let ((resolver, unchecked), (servers, files)) =
-            join(join(resolver, unchecked), join(servers, files)).await;
+        let ((resolver, unchecked, again), (servers, files)) =
+            join(join3(resolver, unchecked, again), join(servers, files)).await;
         let is_own = |question: &Question| is_own(subject, &question.name);
         let mut tell = |what: String, way, is_own, came: String, took| {
             asked.push(Asked { what, way, is_own, came, took });
@@ -103,6 +116,11 @@ impl Auditor {
             let way = Way::Unchecked;
             tell(question.to_string(), way, is_own(&question), came(&answer), took);
             evidence.unchecked.insert(question, answer);
+        }
+        for (question, result, took) in again {
+            let answer = Answer::of(question.kind, result);
+            tell(question.to_string(), Way::Resolver, is_own(&question), came(&answer), took);
+            evidence.again.insert(question, answer);
         }
         for (question, result, took) in servers {
             let came = match &result {

@@ -19,10 +19,10 @@ pub(super) fn section(
     let selector = &view.platform.expect.bimi_selector;
     let own = format!("{selector}._bimi.{}", view.domain());
     // The domain's own name does not wait for what the organization is.
-    let organization = policies.and_then(|policies| policies.organization.as_deref());
-    let organization = organization.unwrap_or_else(|| view.domain()).to_owned();
+    let organization =
+        policies.map_or_else(|| Some(view.domain()), |policies| policies.organization.as_deref());
     let found =
-        needs.take(bimi::discover(selector, view.domain(), &organization, view.answers()))?;
+        needs.take(bimi::discover(selector, view.domain(), organization, view.answers()))?;
     let policies = policies?;
     let name = found.found_at.unwrap_or(own);
     let mut section = Section::new(Topic::Bimi, name, Kind::Txt);
@@ -38,7 +38,7 @@ pub(super) fn section(
             if !indicator.is_declined {
                 section.findings.extend(bimi::enforcement(policies));
             }
-            shown(view, (&indicator, &organization), &mut section, needs);
+            shown(view, (&indicator, organization), &mut section, needs);
         }
     }
     for finding in &mut section.findings {
@@ -61,7 +61,7 @@ fn says(indicator: &Indicator) -> String {
 /// The image itself, and the certificate that vouches for it.
 fn shown(
     view: &View<'_>,
-    (indicator, organization): (&Indicator, &str),
+    (indicator, organization): (&Indicator, Option<&str>),
     section: &mut Section,
     needs: &mut Needs,
 ) {
@@ -78,12 +78,17 @@ fn shown(
     }
     match certificate {
         None => {}
+        // A certificate may be for the organizational domain.
+        Some(Ok(_)) if organization.is_none() => {
+            let found = format!("the organizational domain of {} is not known", view.domain());
+            section.findings.push(Finding::unknown(&rules::B17, found));
+        }
         Some(Ok(file)) => {
             let image = image.and_then(|image| image.as_ref().ok());
             let case = Case {
                 selector: &view.platform.expect.bimi_selector,
                 domain: view.domain(),
-                organization,
+                organization: organization.unwrap_or_else(|| view.domain()),
                 image: image.map(|image| image.bytes.as_slice()),
                 roots: &view.platform.mark_roots,
                 now: view.evidence.now,

@@ -7,8 +7,8 @@ use super::subject::Depth;
 use crate::audit::answers::Found;
 use crate::audit::dkim::{self, KeyRecord, PublicKey, Signer};
 use crate::audit::rules::dkim as rules;
-use crate::audit::{Finding, Published, Severity, Unanswered};
-use crate::dns::{Kind, Name, Question};
+use crate::audit::{Finding, Published, Rule, Severity, Unanswered};
+use crate::dns::{Failure, Kind, Name, Question};
 
 /// The key record of the platform's selector, or of the domain's own.
 pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
@@ -120,7 +120,14 @@ fn wildcard(view: &View<'_>) -> Result<Option<Finding>, Unanswered> {
         return Ok(None);
     }
     let name = format!("{}._domainkey.{}", view.subject.nonce, view.domain());
-    let Found::Some(texts) = view.answers().texts(&name)? else { return Ok(None) };
+    let texts = match view.answers().texts(&name)? {
+        Found::Some(texts) => texts,
+        Found::Nothing { .. } => return Ok(None),
+        Found::Failed(why) => {
+            let found = format!("whether a wildcard answers for any selector is not known: {why}");
+            return Ok(Some(Finding::unknown(&rules::K16, found)));
+        }
+    };
     let text = texts.first().map(Published::text).unwrap_or_default();
     let found = format!("a wildcard answers for any selector: \"{text}\"");
     Ok(Some(Finding::weak(&rules::K16, found).expected("no wildcard for TXT records")))
@@ -131,8 +138,17 @@ fn stray(view: &View<'_>, selector: &str, name: &str) -> Result<Option<Finding>,
     let places = places(view, selector, name);
     let names = places.iter().filter_map(|(place, _)| Name::parse(place).ok());
     view.answers().need(names.map(|name| Question { name, kind: Kind::Txt }))?;
+    let mut failed = None;
     for (place, may) in &places {
-        let Found::Some(texts) = view.answers().texts(place)? else { continue };
+        let texts = match view.answers().texts(place)? {
+            Found::Some(texts) => texts,
+            Found::Nothing { .. } => continue,
+            Found::Failed(why) => {
+                let found = format!("whether a key stands at {place} is not known: {why}");
+                failed = failed.or_else(|| Some(Finding::unknown(&rules::K15, found)));
+                continue;
+            }
+        };
         let is_key = |text: &&Published| {
             text.text().contains("p=")
                 && match may {
@@ -151,7 +167,7 @@ fn stray(view: &View<'_>, selector: &str, name: &str) -> Result<Option<Finding>,
             )));
         }
     }
-    Ok(None)
+    Ok(failed)
 }
 
 /// Which key counts as one that strayed to a place.
@@ -207,24 +223,37 @@ pub(super) fn superseded(view: &View<'_>, needs: &mut Needs) -> Option<Section> 
     let mut section = Section::new(Topic::DomainKeys, &name, Kind::Txt);
     let keys = needs.take(view.answers().texts(&name));
     let older = format!("_adsp.{name}");
-    if view.is(Depth::Usual)
-        && let Some(Found::Some(texts)) = needs.take(view.answers().texts(&older))
-    {
-        section.findings.extend(texts.iter().flat_map(|text| dkim::judge_adsp(text.text())));
+    if view.is(Depth::Usual) {
+        match needs.take(view.answers().texts(&older)) {
+            Some(Found::Some(texts)) => {
+                section.findings.extend(texts.iter().flat_map(|text| dkim::judge_adsp(text.text())))
+            }
+            Some(Found::Failed(why)) => section.findings.push(left(&rules::K18, &older, why)),
+            Some(Found::Nothing { .. }) | None => {}
+        }
     }
-    if let Found::Some(texts) = keys? {
-        let policies = texts.iter().map(Published::text).filter(|text| dkim::is_domain_keys(text));
-        section.found = policies.map(str::to_owned).collect();
-        section.findings.extend(texts.iter().flat_map(|text| dkim::judge_domain_keys(text.text())));
+    match keys? {
+        Found::Some(texts) => {
+            let texts = texts.iter().map(Published::text);
+            let policies = texts.clone().filter(|text| dkim::is_domain_keys(text));
+            section.found = policies.map(str::to_owned).collect();
+            section.findings.extend(texts.flat_map(dkim::judge_domain_keys));
+        }
+        Found::Failed(why) => section.findings.push(left(&rules::K17, &name, why)),
+        Found::Nothing { .. } => {}
     }
-    section.says = if section.findings.is_empty() {
-        "nothing is left of it".to_owned()
-    } else {
-        "historic: it says nothing about DKIM and can be removed".to_owned()
-    };
-    section.findings.iter_mut().for_each(|finding| {
-        debug_assert_eq!(finding.severity, Severity::Note);
-        finding.record = None;
-    });
+    let worst = section.findings.iter().map(|finding| finding.severity).max();
+    section.says = match worst {
+        None => "nothing is left of it",
+        Some(Severity::Note) => "historic: it says nothing about DKIM and can be removed",
+        Some(_) => "not known",
+    }
+    .to_owned();
+    section.findings.iter_mut().for_each(|finding| finding.record = None);
     Some(section)
+}
+
+/// Whether something is left at a name, while DNS does not say.
+fn left(rule: &'static Rule, name: &str, why: Failure) -> Finding {
+    Finding::unknown(rule, format!("the TXT records of {name} are not known: {why}"))
 }

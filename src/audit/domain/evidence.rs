@@ -21,6 +21,8 @@ pub struct Evidence {
     pub servers: HashMap<Question, Result<ZoneReply, Failure>>,
     /// What the resolvers said when they were told to check no signatures.
     pub unchecked: HashMap<Question, Answer>,
+    /// What the resolvers said when they were asked once more what they had failed to answer.
+    pub again: HashMap<Question, Answer>,
     /// Whether what stands at addresses can be fetched.
     pub is_fetching: bool,
     /// What stands at addresses.
@@ -38,6 +40,8 @@ pub struct Needs {
     pub of_servers: Vec<Question>,
     /// Questions for the resolvers, with signatures left unchecked.
     pub unchecked: Vec<Question>,
+    /// Questions for the resolvers that they failed to answer.
+    pub again: Vec<Question>,
     /// What to fetch.
     pub files: Vec<Wanted>,
 }
@@ -48,6 +52,7 @@ impl Needs {
         self.questions.is_empty()
             && self.of_servers.is_empty()
             && self.unchecked.is_empty()
+            && self.again.is_empty()
             && self.files.is_empty()
     }
 

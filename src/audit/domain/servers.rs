@@ -14,13 +14,21 @@ pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Section {
     let domain = view.domain();
     let mut section = Section::new(Topic::Zone, domain, Kind::Ns);
     section.says = "the domain exists".to_owned();
-    if let Some(Found::Nothing { exists: false }) = needs.take(view.answers().texts(domain)) {
-        section.says = "the domain does not exist".to_owned();
-        section.findings.push(
-            Finding::error(&extras::X06, format!("{domain} does not exist"))
-                .expected("a domain that is registered and served"),
-        );
-        return section;
+    match needs.take(view.answers().texts(domain)) {
+        Some(Found::Nothing { exists: false }) => {
+            section.says = "the domain does not exist".to_owned();
+            section.findings.push(
+                Finding::error(&extras::X06, format!("{domain} does not exist"))
+                    .expected("a domain that is registered and served"),
+            );
+            return section;
+        }
+        Some(Found::Failed(why)) => {
+            section.says = "not known".to_owned();
+            let found = format!("whether {domain} exists is not known: {why}");
+            section.findings.push(Finding::unknown(&extras::X06, found));
+        }
+        Some(Found::Some(_) | Found::Nothing { exists: true }) | None => {}
     }
     if !view.is(Depth::Full) {
         return section;

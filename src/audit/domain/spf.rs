@@ -187,16 +187,30 @@ fn around(view: &View<'_>, domain: &str) -> Result<Vec<Finding>, Unanswered> {
     }
     let answers = view.answers();
     let (is_typed, alias) = both(answers.has(domain, Kind::Spf), answers.alias(domain))?;
-    if is_typed == Some(true) {
-        let found = format!("a record of the type SPF at {domain}");
-        let finding = Finding::note(&rules::S20, found);
-        findings.push(finding.expected("no such record: it can be removed"));
+    match is_typed {
+        Some(true) => {
+            let found = format!("a record of the type SPF at {domain}");
+            let finding = Finding::note(&rules::S20, found);
+            findings.push(finding.expected("no such record: it can be removed"));
+        }
+        Some(false) => {}
+        None => {
+            let found = format!("whether {domain} has a record of the type SPF is not known");
+            findings.push(Finding::unknown(&rules::S20, found));
+        }
     }
     let is_own = answers.aliases(domain, Kind::Txt).is_empty();
-    if let (Found::Some(targets), Found::Some(_), true) = (alias, answers.texts(domain)?, is_own) {
-        let target = targets.first().map_or("", Name::as_str);
-        let found = format!("TXT records beside a CNAME to {target}");
-        findings.push(Finding::error(&rules::S23, found).expected("one or the other"));
+    match (alias, answers.texts(domain)?, is_own) {
+        (Found::Some(targets), Found::Some(_), true) => {
+            let target = targets.first().map_or("", Name::as_str);
+            let found = format!("TXT records beside a CNAME to {target}");
+            findings.push(Finding::error(&rules::S23, found).expected("one or the other"));
+        }
+        (Found::Failed(why), ..) => {
+            let found = format!("whether {domain} is an alias is not known: {why}");
+            findings.push(Finding::unknown(&rules::S23, found));
+        }
+        _ => {}
     }
     Ok(findings)
 }
@@ -204,9 +218,15 @@ fn around(view: &View<'_>, domain: &str) -> Result<Vec<Finding>, Unanswered> {
 /// A return path that is not the customer's.
 fn elsewhere(view: &View<'_>, policies: &dmarc::Discovery) -> Option<Finding> {
     let path = name::normal(&view.filled(&view.platform.expect.mail_from));
-    let organization = policies.organization.as_deref().unwrap_or_else(|| view.domain());
     let is_within = |top: &str| path == top || path.ends_with(&format!(".{top}"));
-    if is_within(view.domain()) || is_within(organization) {
+    if is_within(view.domain()) {
+        return None;
+    }
+    let Some(organization) = policies.organization.as_deref() else {
+        let found = format!("whether the return path at {path} is of the same organization");
+        return Some(Finding::unknown(&rules::S26, format!("{found} is not known")));
+    };
+    if is_within(organization) {
         return None;
     }
     let found = format!("the return path is at {path}: this record is not asked for");

@@ -21,16 +21,23 @@ pub(super) fn section(view: &View<'_>, needs: &mut Needs) -> Option<Section> {
     let end = end?;
     section.says = end.says(target);
     section.findings.extend(end.finding(target));
-    let is_wild = match wild {
+    let wild = match wild {
         Some(wild) => wild?,
-        None => false,
+        None => Beside::Nothing,
     };
-    if is_wild && end == End::Target {
-        let found = format!("a wildcard leads every name beside {tracking} to the platform");
-        section.findings.push(
-            Finding::error(&rules::T01, found)
-                .expected(format!("a CNAME of {tracking} alone, and no wildcard")),
-        );
+    match wild {
+        Beside::Same if end == End::Target => {
+            let found = format!("a wildcard leads every name beside {tracking} to the platform");
+            section.findings.push(
+                Finding::error(&rules::T01, found)
+                    .expected(format!("a CNAME of {tracking} alone, and no wildcard")),
+            );
+        }
+        Beside::Unknown(why) if end == End::Target => {
+            let found = format!("whether a wildcard answers beside {tracking} is not known: {why}");
+            section.findings.push(Finding::unknown(&rules::T01, found));
+        }
+        Beside::Same | Beside::Unknown(_) | Beside::Nothing => {}
     }
     for finding in section.findings.iter_mut().filter(|finding| finding.record.is_none()) {
         let is_customers = finding.is_error() || matches!(end, End::Flattened);
@@ -154,16 +161,29 @@ fn addressed(view: &View<'_>, last: String, target: &str) -> Result<End, Unanswe
     Ok(End::Flattened)
 }
 
-/// Whether a name beside the tracking name, which nobody set up, leads where it does.
-fn sibling(view: &View<'_>) -> Result<bool, Unanswered> {
-    let Some((_, parent)) = view.subject.tracking.split_once('.') else { return Ok(false) };
+/// What a name beside the tracking name comes to, which nobody set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beside {
+    /// It leads where the tracking name does.
+    Same,
+    /// It does not.
+    Nothing,
+    /// It is not known.
+    Unknown(Failure),
+}
+
+fn sibling(view: &View<'_>) -> Result<Beside, Unanswered> {
+    let Some((_, parent)) = view.subject.tracking.split_once('.') else {
+        return Ok(Beside::Nothing);
+    };
     let sibling = format!("{}.{parent}", view.subject.nonce);
     let answers = view.answers();
     let (own, theirs) = (answers.alias(&view.subject.tracking), answers.alias(&sibling));
-    match (own?, theirs?) {
-        (Found::Some([own]), Found::Some([theirs])) => Ok(Name::eq(own, theirs)),
-        _ => Ok(false),
-    }
+    Ok(match (own?, theirs?) {
+        (Found::Some([own]), Found::Some([theirs])) if Name::eq(own, theirs) => Beside::Same,
+        (_, Found::Failed(why)) => Beside::Unknown(why),
+        _ => Beside::Nothing,
+    })
 }
 
 /// The names of the longest chain that resolvers follow.

@@ -28,6 +28,8 @@ pub(super) struct Clerk {
     pub(super) node: String,
     /// The platform's own name.
     pub(super) own: String,
+    /// What audits are judged by.
+    pub(super) stamp: u32,
     pub(super) store: Arc<dyn Store>,
     pub(super) register: Register,
     pub(super) clock: Arc<dyn Clock>,
@@ -145,7 +147,7 @@ impl Clerk {
                     tracing::warn!(name, "what was kept of its audits cannot be read: begun anew");
                 }
                 let pace = Pace::new(&self.config, *is_active, spread);
-                let stepped = step(former.as_ref(), report, &pace, now);
+                let stepped = step(former.as_ref(), (report, self.stamp), &pace, now);
                 let event = stepped.transition.map(|transition| {
                     let ids = &mut self.ids;
                     event::event(&stored.name, &stepped.kept, &transition, &self.node, ids, now)

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::auditing::{Audited, Memory, audit};
+use super::claim::claim;
 use super::clerk::Clerk;
 use super::demand::Demand;
 use super::measures::Measures;
@@ -51,6 +52,7 @@ impl Schedule {
             config: config.clone(),
             node: node.to_owned(),
             own: auditor.platform().target.clone(),
+            stamp: auditor.stamp(),
             store: Arc::clone(&store),
             register: register.clone(),
             clock: Arc::clone(&clock),
@@ -93,7 +95,8 @@ impl Schedule {
             }
             ticks = ticks.wrapping_add(1);
             let wanted = rate.take(self.room.available_permits(), self.clock.now());
-            let claimed = self.claim(wanted).await.unwrap_or_else(|error| {
+            let claimed = claim(&*self.store, wanted, self.clock.wall()).await;
+            let claimed = claimed.unwrap_or_else(|error| {
                 tracing::debug!(%error, "audits wait for the store");
                 Vec::new()
             });
@@ -103,22 +106,6 @@ impl Schedule {
             }
             tokio::time::sleep(TICK).await;
         }
-    }
-
-    /// Takes what is due, the longest due first: second looks before others, but for half of the
-    /// places, so that a change that concerns all domains holds up no first look.
-    async fn claim(&self, limit: usize) -> Result<Vec<Stored>, StoreError> {
-        let now = self.clock.wall();
-        let mut claimed = Vec::new();
-        let half = limit.div_ceil(2);
-        for (lane, most) in [(Lane::Prompt, half), (Lane::Patient, limit), (Lane::Prompt, limit)] {
-            let room = most.min(limit - claimed.len());
-            // A claim is written, a look is not.
-            if room > 0 && self.store.due(Kind::Audit, lane, now, 1).await? > 0 {
-                claimed.extend(self.store.claim(Kind::Audit, lane, now, LEASE, room).await?);
-            }
-        }
-        Ok(claimed)
     }
 
     fn begin(&self, stored: Stored, to_clerk: &mpsc::Sender<Audited>, drain: &Drain) {
@@ -187,8 +174,6 @@ const TICK: Duration = Duration::from_millis(250);
 const TELL_EVERY: u32 = 20;
 /// Domains that are counted as waiting, at most.
 const COUNTED: usize = 10_000;
-/// How long an audit may take, until it is written down, before another node may take the domain.
-const LEASE: Duration = Duration::from_secs(20);
 /// Results that wait to be written.
 const UNWRITTEN: usize = 64;
 /// Records of removed domains that wait to be counted.

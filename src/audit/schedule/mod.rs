@@ -15,7 +15,7 @@
 //!
 //! A domain's first result is a snapshot. After that a section holds until it was seen otherwise,
 //! and the same, twice in a row; the second look comes soon. What DNS did not answer says nothing:
-//! its section stays as it was, and a doubt about it too. What changed is told as one event.
+//! what hangs on it stays as it was, a rule or a section, and a doubt about it too. What changed is told as one event.
 //!
 //! What somebody demands, who is at work on the records, is audited at once, past everything that
 //! is remembered, and goes the same way from there ([`Demand`]).
@@ -24,10 +24,12 @@
 //! counts: all three without a clock or a disk.
 
 mod auditing;
+mod claim;
 mod clerk;
 mod demand;
 mod driver;
 mod event;
+mod look;
 mod measures;
 mod rate;
 mod results;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::audit::mark::{is_unanswered, topic};
-use crate::audit::{Config, Kept, Mark, Severity, excerpt};
+use super::look::Look;
+use crate::audit::mark::topic;
+use crate::audit::{Config, Kept, Severity, excerpt};
 use crate::clock::Timestamp;
 use crate::store::{Due, Lane};
 
@@ -66,9 +67,14 @@ impl Pace {
     }
 }
 
-/// Takes in a report, which is JSON as an audit tells it.
-pub(super) fn step(former: Option<&Kept>, report: &Value, pace: &Pace, now: Timestamp) -> Stepped {
-    let mut kept = Kept::first(report, now);
+/// Takes in a report, which is JSON as an audit tells it, and the stamp of what it was judged by.
+pub(super) fn step(
+    former: Option<&Kept>,
+    (report, stamp): (&Value, u32),
+    pace: &Pace,
+    now: Timestamp,
+) -> Stepped {
+    let mut kept = Kept { stamp, ..Kept::first(report, now) };
     let mut transition = None;
     // Of another domain nothing was known.
     let former = former.filter(|former| former.report["domain"] == kept.report["domain"]);
@@ -88,34 +94,33 @@ pub(super) fn step(former: Option<&Kept>, report: &Value, pace: &Pace, now: Time
 /// Makes of the new result what holds beside the former one; returns what changed for good.
 fn compare(former: &Kept, kept: &mut Kept) -> Option<Transition> {
     let (mut appeared, mut went) = (BTreeSet::new(), BTreeSet::new());
-    let (mut sections, mut doubts) = (Vec::new(), Vec::new());
+    let (mut sections, mut doubts, mut older) = (Vec::new(), Vec::new(), Vec::new());
     for seen in kept.sections() {
         let is_same_topic = |other: &&Value| topic(other) == topic(seen);
         let had = former.sections().iter().find(is_same_topic);
         let doubted = former.doubted.iter().find(is_same_topic);
-        let Some(had) = had.filter(|had| !is_unanswered(had) || is_unanswered(seen)) else {
-            // A section's first result is a snapshot too.
-            sections.push(seen.clone());
-            continue;
-        };
-        if is_unanswered(seen) {
-            sections.push(had.clone());
-            doubts.extend(doubted.cloned());
-            continue;
-        }
-        let (before, now) = (Mark::of_section(had), Mark::of_section(seen));
-        if before == now {
-            sections.push(seen.clone());
-        } else if doubted.is_some_and(|doubted| Mark::of_section(doubted) == now) {
-            sections.push(seen.clone());
-            appeared.extend(now.difference(&before).map(|mark| mark.rule));
-            went.extend(before.difference(&now).map(|mark| mark.rule));
-        } else {
-            sections.push(had.clone());
-            doubts.push(seen.clone());
+        let look = Look::of(had, doubted, seen);
+        // What is judged by other rules is otherwise without any change of the domain's.
+        let is_older =
+            former.stamp != kept.stamp || former.older.iter().any(|own| own == topic(seen));
+        match if is_older { look.untold(&mut older) } else { look } {
+            Look::Same(section) => sections.push(section),
+            Look::Silent(had) => {
+                sections.push(had);
+                doubts.extend(doubted.filter(|_| !is_older).cloned());
+            }
+            Look::Doubtful { had, seen } => {
+                sections.push(had);
+                doubts.push(seen);
+            }
+            Look::Changed { section, came, gone } => {
+                sections.push(section);
+                appeared.extend(came);
+                went.extend(gone);
+            }
         }
     }
-    kept.doubted = doubts;
+    (kept.doubted, kept.older) = (doubts, older);
     kept.report["sections"] = json!(sections);
     kept.report = excerpt::judged(std::mem::take(&mut kept.report));
     (!appeared.is_empty() || !went.is_empty()).then(|| Transition {
@@ -148,7 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::audit::rules;
+    use crate::audit::{Mark, Silence, rules};
 
     const PACE: Pace = Pace {
         interval: Duration::from_secs(86_400),
@@ -156,12 +161,14 @@ mod tests {
         spread: 0.5,
     };
 
-    /// A report of two sections, each with findings of these rules; `?` is a silence.
+    /// A report of two sections, each with findings of these rules; `?` is a silence, of all or
+    /// of a rule.
     fn report(spf: &[&str], dkim: &[&str]) -> Value {
         let section = |topic: &str, ids: &[&str]| {
             let findings = ids.iter().map(|id| {
                 let (id, severity) = match *id {
                     "?" => ("S01", "unknown"),
+                    id if id.ends_with('?') => (id.trim_end_matches('?'), "unknown"),
                     id if id.ends_with('!') => (id.trim_end_matches('!'), "error"),
                     id => (id, "note"),
                 };
@@ -181,7 +188,7 @@ mod tests {
     fn seen(reports: &[Value]) -> (Kept, Vec<Transition>) {
         let (mut kept, mut told) = (None, Vec::new());
         for (hour, report) in (0..).zip(reports) {
-            let stepped = step(kept.as_ref(), report, &PACE, at(hour));
+            let stepped = step(kept.as_ref(), (report, 1), &PACE, at(hour));
             told.extend(stepped.transition);
             kept = Some(stepped.kept);
         }
@@ -250,6 +257,75 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_dns_never_answers_for_holds_up_no_other() {
+        let (before, after) = (report(&[], &["K16", "K14"]), report(&[], &["K16?", "K07!"]));
+        let (kept, told) = seen(&[before.clone(), after.clone()]);
+        assert_eq!((kept.status(), told), ("note", vec![]));
+        let newest = kept.newest();
+        let rules = |report: &Value| -> Vec<_> {
+            let findings = report["sections"][1]["findings"].as_array().unwrap().iter();
+            findings.map(|finding| finding["rule"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(rules(&newest), ["K07", "K16"], "who is at work on it sees it at once");
+        let (kept, told) = seen(&[before.clone(), after.clone(), after.clone(), after.clone()]);
+        assert_eq!(
+            (kept.status(), kept.unanswered.as_slice()),
+            ("error", &["DKIM".to_owned()][..])
+        );
+        assert_eq!(rules(&kept.report), ["K07", "K16"]);
+        assert_eq!(kept.report["sections"][1]["status"], "error");
+        let [Transition { appeared, went, .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(*appeared, BTreeSet::from(["K07"]));
+        assert_eq!(*went, BTreeSet::from(["K14"]), "nothing is known of K16");
+        let (_, told) = seen(&[before.clone(), after.clone(), before.clone(), before]);
+        assert_eq!(told, []);
+        // Its first answer is a snapshot, and no news.
+        let answered = report(&[], &["K07!", "K16"]);
+        let (kept, told) = seen(&[after, answered.clone(), answered]);
+        assert_eq!((rules(&kept.report), told), (vec!["K07".to_owned(), "K16".to_owned()], vec![]));
+    }
+
+    #[test]
+    fn what_is_never_known_is_shown_as_it_was_seen_last() {
+        let (before, after) = (report(&["?", "S15"], &[]), report(&["?", "S14"], &[]));
+        let (kept, told) = seen(&[before, after.clone()]);
+        assert_eq!((&kept.report["sections"][0], told), (&after["sections"][0], vec![]));
+    }
+
+    #[test]
+    fn other_rules_make_a_snapshot_of_every_section_once_it_is_answered() {
+        let judged = |reports: &[(Value, u32)]| {
+            let (mut kept, mut told) = (None, Vec::new());
+            for (report, stamp) in reports {
+                let stepped = step(kept.as_ref(), (report, *stamp), &PACE, at(0));
+                told.extend(stepped.transition);
+                // As it comes back from the store.
+                kept = Kept::decode(&stepped.kept.encode());
+            }
+            (kept.unwrap(), told)
+        };
+        let before = report(&["S15"], &["K14"]);
+        let (after, other) = (report(&["S14!"], &["K07!"]), report(&["S14!"], &["K14"]));
+        let (kept, told) = judged(&[(before.clone(), 1), (after.clone(), 2)]);
+        assert_eq!((kept.status(), &kept.doubted, told), ("error", &vec![], vec![]));
+        let again = [&before, &after, &other, &other].map(Value::clone);
+        let (_, told) = judged(&again.map(|report| {
+            let stamp = 1 + u32::from(report != before);
+            (report, stamp)
+        }));
+        assert_eq!(told.len(), 1, "what changes after that is told");
+        // A section that DNS does not answer for meanwhile waits, and the others do not.
+        let silent = report(&["?"], &["K14"]);
+        let looks = [&silent, &silent, &after, &after].map(|report| (report.clone(), 2));
+        let (kept, told) = judged(&[&[(before, 1)], &looks[..2]].concat());
+        assert_eq!((kept.status(), &kept.older, told), ("note", &vec!["SPF".to_owned()], vec![]));
+        let (kept, told) = judged(&[&[(report(&["S15"], &["K14"]), 1)], &looks[..]].concat());
+        assert_eq!((kept.status(), &kept.older), ("error", &vec![]));
+        let [Transition { appeared, .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(*appeared, BTreeSet::from(["K07"]));
+    }
+
+    #[test]
     fn another_sending_domain_is_another_domain() {
         let mut other = report(&["S04!"], &[]);
         other["domain"] = json!("example.org");
@@ -259,11 +335,11 @@ mod tests {
 
     #[test]
     fn a_second_look_comes_soon_and_each_further_one_twice_as_late_up_to_the_interval() {
-        let mut kept = step(None, &report(&["S15"], &[]), &PACE, at(0)).kept;
+        let mut kept = step(None, (&report(&["S15"], &[]), 1), &PACE, at(0)).kept;
         let mut waits = Vec::new();
         for round in 0..40 {
             let seen = report(if round % 2 == 0 { &["S20"] } else { &["S04!"] }, &[]);
-            let stepped = step(Some(&kept), &seen, &PACE, at(0));
+            let stepped = step(Some(&kept), (&seen, 1), &PACE, at(0));
             assert_eq!(stepped.due.lane, Lane::Prompt);
             waits.push(at(0).until(stepped.due.at));
             kept = stepped.kept;
@@ -271,7 +347,7 @@ mod tests {
         assert!(waits[0] >= PACE.second_look && waits[0] <= PACE.second_look * 5 / 4);
         assert!(waits.is_sorted() && waits[1] >= waits[0] * 2, "{waits:?}");
         assert_eq!(waits[39], PACE.interval);
-        let calm = step(Some(&kept), &report(&["S15"], &[]), &PACE, at(0));
+        let calm = step(Some(&kept), (&report(&["S15"], &[]), 1), &PACE, at(0));
         assert_eq!((calm.due.lane, at(0).until(calm.due.at)), (Lane::Patient, PACE.interval));
     }
 
@@ -280,7 +356,7 @@ mod tests {
         let waits = (0..1_000).map(|number| {
             let spread = spread(&format!("trk.customer-{number}.example"), at(0));
             let pace = Pace { spread, ..PACE };
-            at(0).until(step(None, &report(&[], &[]), &pace, at(0)).due.at).as_secs()
+            at(0).until(step(None, (&report(&[], &[]), 1), &pace, at(0)).due.at).as_secs()
         });
         let mut groups = [0; 10];
         for wait in waits {
@@ -297,7 +373,7 @@ mod tests {
             let (mut now, mut kept, mut count) = (at(0), None, 0_usize);
             while now < ten_years {
                 let pace = Pace { spread: spread("trk.example.com", now), ..PACE };
-                let stepped = step(kept.as_ref(), &reports[count % reports.len()], &pace, now);
+                let stepped = step(kept.as_ref(), (&reports[count % reports.len()], 1), &pace, now);
                 assert!(stepped.transition.is_none() && stepped.due.at > now);
                 (now, kept, count) = (stepped.due.at, Some(stepped.kept), count + 1);
             }
@@ -318,6 +394,7 @@ mod tests {
             let ids = ids.clone();
             prop_oneof![
                 1 => Just(vec!["?"]),
+                1 => Just(vec!["K16?"]),
                 4 => prop::sample::subsequence(ids, 0..=2),
             ]
         };
@@ -333,7 +410,7 @@ mod tests {
 
     fn marks(report: &Value, at: usize) -> Option<BTreeSet<Mark>> {
         let section = &report["sections"][at];
-        (!is_unanswered(section)).then(|| Mark::of_section(section))
+        (!Silence::of(section).is_whole()).then(|| Mark::of_section(section))
     }
 
     /// Of a section: what holds, and what was answered last.
@@ -348,7 +425,7 @@ mod tests {
             let mut model: [Modelled; 2] = Default::default();
             for (report, pace, micros) in reports {
                 let now = Timestamp::from_micros(micros);
-                let stepped = step(kept.as_ref(), &report, &pace, now);
+                let stepped = step(kept.as_ref(), (&report, 1), &pace, now);
                 let mut is_told = false;
                 for (at, (holds, last)) in model.iter_mut().enumerate() {
                     let Some(seen) = marks(&report, at) else { continue };
