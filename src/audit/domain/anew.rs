@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::future::join;
 
 use super::Subject;
-use crate::dns::{Answer, Asking, Failure, Lookup, Name, Question, Reply, Verdict, ZoneReply};
+use crate::dns::{
+    Answer, Asking, Failure, Kind, Lookup, Name, Question, Reply, Verdict, ZoneReply,
+};
 
 /// The DNS, with nothing remembered of a domain's own names. What many domains share is.
 #[derive(Debug)]
@@ -69,7 +71,8 @@ impl Anew {
 
 impl Lookup for Anew {
     fn ask(&self, question: &Question) -> Asking<'_, Reply> {
-        if !self.is_own(&question.name) {
+        // A DS record stands in the parent: the zone's own servers know nothing of it.
+        if !self.is_own(&question.name) || question.kind == Kind::Ds {
             return self.lookup.ask(question);
         }
         let question = question.clone();
@@ -95,7 +98,7 @@ mod tests {
 
     use super::*;
     use crate::audit::Expect;
-    use crate::dns::{Kind, ServerReply};
+    use crate::dns::ServerReply;
 
     /// A resolver and two servers of the zone, by name; and what was forgotten and asked.
     #[derive(Debug, Default)]
@@ -193,6 +196,8 @@ mod tests {
         {
             anew.ask(&Question { name: name(asked), kind: Kind::Txt }).await.unwrap();
         }
+        let of_parent = Question { name: name("example.com"), kind: Kind::Ds };
+        assert_eq!(anew.ask(&of_parent).await.unwrap().answer, Answer::NoName);
         let noted = world.noted.lock().unwrap().clone();
         let forgotten: Vec<_> =
             noted.iter().filter_map(|line| line.strip_prefix("forgot ")).collect();
