@@ -13,8 +13,8 @@ use futures_util::stream::FuturesUnordered;
 use super::command::AuditError;
 use super::domains::exit_code;
 use super::sheet;
-use crate::audit::Severity;
 use crate::audit::domain::{Auditor, Depth, Report, Subject};
+use crate::audit::{Severity, escaped};
 use crate::cli::progress::Progress;
 use crate::clock::Clock;
 
@@ -94,11 +94,11 @@ impl Bulk {
         out: &mut dyn Write,
     ) -> Result<(), AuditError> {
         if let (Some(file), Some(kept)) = (&mut results.file, &self.results) {
-            let line = format!("{}\n", report.json());
+            let line = format!("{}\n", escaped(&report.json().to_string()));
             file.write_all(line.as_bytes()).map_err(|source| failed(kept, source))?;
         }
         if self.is_json {
-            writeln!(out, "{}", report.json())?;
+            writeln!(out, "{}", escaped(&report.json().to_string()))?;
         } else {
             writeln!(out, "{}", sheet::row(report))?;
         }
