@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Certified, Config, Domain, State, view};
 use crate::clock::Timestamp;
-use crate::event::Ids;
+use crate::event::{Ids, envelope};
 use crate::store::Pending;
 
 /// The journal's stream of these events.
@@ -23,33 +23,24 @@ pub(super) fn event(
 ) -> Pending {
     let id = ids.next(now);
     let name = domain.name.as_str();
-    let body = json!({
-        "specversion": "1.0",
-        "id": id.hyphenated().to_string(),
-        "type": TYPE,
-        "source": format!("https://{name}"),
-        "subject": name,
-        "time": now.to_string(),
-        "datacontenttype": "application/json",
-        "data": {
-            "domain": name,
-            "sending_domain": domain.sending_domain().0,
-            "account": domain.account,
-            "from": from.map(State::name),
-            "to": domain.state.name(),
-            "reason": domain.reason.code(),
-            "detail": domain.detail,
-            "who": domain.reason.who().name(),
-            "record": view::record(domain, config),
-            "certificate": domain.certificate.as_ref().map(Certified::object),
-            "node": node,
-        },
+    let data = json!({
+        "domain": name,
+        "sending_domain": domain.sending_domain().0,
+        "account": domain.account,
+        "from": from.map(State::name),
+        "to": domain.state.name(),
+        "reason": domain.reason.code(),
+        "detail": domain.detail,
+        "who": domain.reason.who().name(),
+        "record": view::record(domain, config),
+        "certificate": domain.certificate.as_ref().map(Certified::object),
+        "node": node,
     });
     Pending {
         id: *id.as_bytes(),
         stream: STREAM,
         time: now,
         key: name.as_bytes().to_vec(),
-        body: body.to_string().into_bytes(),
+        body: envelope(&id, TYPE, name, now, data),
     }
 }

@@ -6,6 +6,7 @@
 mod address;
 mod config;
 mod encoder;
+mod envelope;
 mod headers;
 mod ids;
 mod json;
@@ -13,5 +14,6 @@ mod json;
 pub use address::{AddressKey, AddressKeyError};
 pub use config::{AddressForm, Config};
 pub use encoder::{Encoder, Event, Kind, Link, type_of};
+pub use envelope::envelope;
 pub use headers::KEPT_HEADERS;
 pub use ids::Ids;

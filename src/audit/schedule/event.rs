@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::step::Transition;
 use crate::audit::{Kept, Mark};
 use crate::clock::Timestamp;
-use crate::event::Ids;
+use crate::event::{Ids, envelope};
 use crate::store::Pending;
 
 /// The type of these events.
@@ -25,32 +25,23 @@ pub(super) fn event(
 ) -> Pending {
     let id = ids.next(now);
     let (findings, untold) = findings(kept);
-    let body = json!({
-        "specversion": "1.0",
-        "id": id.hyphenated().to_string(),
-        "type": TYPE,
-        "source": format!("https://{name}"),
-        "subject": name,
-        "time": now.to_string(),
-        "datacontenttype": "application/json",
-        "data": {
-            "domain": name,
-            "sending_domain": kept.report["domain"],
-            "status": transition.status,
-            "previous": transition.previous,
-            "changed": { "appeared": transition.appeared, "went": transition.went },
-            "findings": findings,
-            "untold": untold,
-            "checked_at": kept.checked_at.to_string(),
-            "node": node,
-        },
+    let data = json!({
+        "domain": name,
+        "sending_domain": kept.report["domain"],
+        "status": transition.status,
+        "previous": transition.previous,
+        "changed": { "appeared": transition.appeared, "went": transition.went },
+        "findings": findings,
+        "untold": untold,
+        "checked_at": kept.checked_at.to_string(),
+        "node": node,
     });
     Pending {
         id: *id.as_bytes(),
         stream: STREAM,
         time: now,
         key: name.as_bytes().to_vec(),
-        body: body.to_string().into_bytes(),
+        body: envelope(&id, TYPE, name, now, data),
     }
 }
 
