@@ -204,9 +204,7 @@ impl Register {
 
     /// What the register knows of a name.
     pub(super) async fn known(&self, name: &Hostname) -> Result<Known, StoreError> {
-        let stored = self.inner.store.get(Kind::Domain, name.as_str()).await?;
-        let state = stored.and_then(|stored| State::of(stored.content.state));
-        Ok(match state {
+        Ok(match self.state(name).await? {
             None => Known::Unknown,
             Some(State::Removed) => Known::Removed,
             Some(state) if state.is_admitted() => Known::Admitted,
@@ -247,9 +245,12 @@ impl Register {
 
     /// Whether a name leads to us as far as is known, one answer without us notwithstanding.
     pub async fn is_established(&self, name: &Hostname) -> Result<bool, StoreError> {
+        Ok(self.state(name).await?.is_some_and(State::is_established))
+    }
+
+    async fn state(&self, name: &Hostname) -> Result<Option<State>, StoreError> {
         let stored = self.inner.store.get(Kind::Domain, name.as_str()).await?;
-        let state = stored.and_then(|stored| State::of(stored.content.state));
-        Ok(state.is_some_and(State::is_established))
+        Ok(stored.and_then(|stored| State::of(stored.content.state)))
     }
 
     /// How many domains there are, by state.
