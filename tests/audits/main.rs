@@ -19,6 +19,8 @@ mod node;
 mod page;
 mod remembered;
 mod schedule;
+#[path = "../schema/mod.rs"]
+mod schema;
 mod start;
 #[path = "../strace/mod.rs"]
 mod strace;
